@@ -23,6 +23,8 @@ struct page_numbers {
 	struct probe_footprint footprint;
 	uint64_t subscribed;
 	uint64_t n_drains;
+	uint64_t vendor_programs; /* BPF programs that users of the solutions' range loaded */
+	uint64_t content_bytes;   /* of BPF maps that they made */
 	struct page_type types[RINGFORT_MAX_TYPES];
 };
 
