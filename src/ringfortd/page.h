@@ -24,7 +24,7 @@ struct page_numbers {
 	uint64_t subscribed;
 	uint64_t n_drains;
 	uint64_t vendor_programs; /* BPF programs that users of the solutions' range loaded */
-	uint64_t content_bytes;   /* of BPF maps that they made */
+	uint64_t content_bytes;   /* of those, with the maps that they use */
 	struct page_type types[RINGFORT_MAX_TYPES];
 };
 

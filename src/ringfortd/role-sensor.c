@@ -13,6 +13,7 @@
 #include "ringfortd/drop.h"
 #include "ringfortd/message.h"
 #include "ringfortd/page.h"
+#include "ringfortd/vendor-bpf.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -105,6 +106,8 @@ static void tell_numbers(struct sensor_loop *loop, bool force)
 
 static void describe(struct sensor_loop *loop)
 {
+	const struct config *config = loop->role->config;
+
 	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++) {
 		struct page_type *entry = &loop->numbers.types[type];
 		struct probe_description description;
@@ -118,6 +121,9 @@ static void describe(struct sensor_loop *loop)
 	}
 	if (sensor_footprint(loop->sensor, &loop->numbers.footprint) < 0)
 		memset(&loop->numbers.footprint, 0, sizeof(loop->numbers.footprint));
+	if (vendor_bpf_count(config->uid_first, config->uid_count, &loop->numbers.vendor_programs,
+			     &loop->numbers.content_bytes) < 0)
+		log_warning("cannot count the BPF programs of solutions");
 }
 
 static void process(struct sensor_loop *loop)
@@ -216,8 +222,9 @@ static int dispatch(struct sensor_loop *loop, const struct message *message, int
 		set_slot(loop, message, NULL);
 		return subscribe(loop);
 	case MESSAGE_MARK:
+		/* Sent back, so that the child acts no sooner than its events are known for what they are. */
 		sensor_mark_selftest(loop->sensor, (uint32_t)message->value[0], message->value[1]);
-		return 0;
+		return message_send_fd(loop->role->supervisor_fd, message, NULL, 0);
 	case MESSAGE_SUBSCRIBE:
 		loop->slots[message->slot].types = message->value[0];
 		return subscribe(loop);
