@@ -297,7 +297,8 @@ static int open_control(struct control *control)
 	if (r < 0)
 		return r;
 	r = journal_open(&control->journal, role->findings_fd,
-			 (size_t)role->config->findings_file_kb * 1024, role->config->findings_files);
+			 (size_t)role->config->findings_max_mb * 1048576 / role->config->findings_files,
+			 role->config->findings_files);
 	if (r < 0)
 		return r;
 	return open_loop(control);

@@ -265,17 +265,17 @@ static void on_log(void *userdata, const char *message)
 static int open_sensor(struct sensor_loop *loop)
 {
 	const struct config *config = loop->role->config;
-	static const char *env[CONFIG_MAX_ENV];
+	static const char *env[CONFIG_MAX_ENVIRONMENT];
 	struct sensor_options options = { .emit = emit, .userdata = loop };
 
-	for (uint32_t i = 0; i < config->n_env; i++)
-		env[i] = config->env[i];
+	for (uint32_t i = 0; i < config->n_environment; i++)
+		env[i] = config->environment[i];
 	options.probe = (struct probe_options){
 		.rare_bytes = (size_t)config->rare_ring_kb * 1024,
 		.bulk_bytes = (size_t)config->bulk_ring_kb * 1024,
 		.cgroup_path = cgroup_unified_path(),
 		.env = env,
-		.n_env = config->n_env,
+		.n_env = config->n_environment,
 		.host_mnt_ns = host_mount_namespace(),
 		.log = on_log,
 	};
