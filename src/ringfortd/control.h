@@ -40,8 +40,6 @@ struct control_solution {
 	uint64_t types;
 	struct mailbox_progress progress;  /* of this run */
 	uint64_t n_delivered, n_lost;      /* of earlier runs */
-	uint64_t moved_ns;                 /* when its progress last changed, or nothing waited */
-	bool hung_told;
 	double tokens; /* of the bucket that bounds its findings */
 	uint64_t tokens_ns;
 	uint64_t n_findings, n_dropped, n_noise;

@@ -14,8 +14,6 @@
 #include <string.h>
 
 #define TURN_MESSAGES 64
-#define HANG_NS 5000000000ull
-#define START_NS 30000000000ull
 #define NOISE_TOLERATED 16
 #define DROPS_TOLERATED 1000
 #define BURST_SECONDS 5
@@ -160,26 +158,18 @@ void mailbox_turn(struct control *control, struct control_solution *solution)
 	}
 }
 
-/* Something waits in its ring, and it has not moved for too long. */
+/* How it gets on, once a second; what follows from it is the supervisor's to decide. */
 void mailbox_health(struct control *control, struct control_solution *solution)
 {
-	struct message message = { .kind = MESSAGE_HUNG, .slot = control_slot(control, solution) };
-	struct mailbox_progress now;
-	uint64_t now_ns = control_now_ns();
-	uint64_t limit = solution->subscribed ? HANG_NS : START_NS;
-	bool waits, moved;
+	struct message message = { .kind = MESSAGE_HEALTH, .slot = control_slot(control, solution) };
+	struct mailbox_progress *now = &solution->progress;
 
 	if (!solution->mailbox)
 		return;
-	mailbox_read_progress(solution->mailbox, &now);
-	waits = !solution->subscribed || now.position != ring_reader_head(solution->ring);
-	moved = now.position != solution->progress.position ||
-		now.n_turns != solution->progress.n_turns;
-	solution->progress = now;
-	if (!waits || moved)
-		solution->moved_ns = now_ns;
-	if (now_ns - solution->moved_ns < limit || solution->hung_told)
-		return;
-	solution->hung_told = true;
+	mailbox_read_progress(solution->mailbox, now);
+	message.result = now->position != ring_reader_head(solution->ring);
+	message.value[0] = now->position + now->n_turns;
+	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)
+		message.value[1] += now->n_lost[type];
 	control_tell_supervisor(control, &message);
 }

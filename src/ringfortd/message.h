@@ -34,7 +34,7 @@ enum message_kind {
 	MESSAGE_DONE,     /* value[0] ticket, result, text: an operator's command was carried out */
 	/* control to supervisor */
 	MESSAGE_STARTED,  /* slot: the solution subscribed */
-	MESSAGE_HUNG,     /* slot: it does not read what waits */
+	MESSAGE_HEALTH,   /* slot, result: something waits; value[0] progress, value[1] lost: each second */
 	MESSAGE_MISBEHAVES, /* slot, text: noise or a flood in the mailbox */
 	MESSAGE_PROBE,    /* slot: try its content in a throw-away process */
 	MESSAGE_COMMAND,  /* slot, value[0] ticket, value[1] enum wire_operation */

@@ -153,10 +153,10 @@ static int solution_up(struct control *control, const struct message *message, i
 	if (r < 0)
 		return r;
 	solution->class = message->class;
-	solution->subscribed = solution->hung_told = solution->misbehaves_told = false;
+	solution->subscribed = solution->misbehaves_told = false;
 	solution->types = 0;
 	solution->generation = 0;
-	solution->moved_ns = solution->tokens_ns = control_now_ns();
+	solution->tokens_ns = control_now_ns();
 	solution->tokens = solution->view.findings_per_second;
 	solution->said[0] = '\0';
 	solution->output_fd = take_fd(&fds[2]);

@@ -197,15 +197,23 @@ static int add_ring(struct sensor_loop *loop, const struct message *message, int
 	return ring_writer_open(&loop->rings[message->class], fd);
 }
 
-/* value 0: types; so a slot that is gone and one that subscribes nothing are the same */
-static void set_slot(struct sensor_loop *loop, const struct message *message, int *wake_fd)
+/* The subscription may be here before the pipe: they come over two sockets. */
+static void slot_up(struct sensor_loop *loop, const struct message *message, int *wake_fd)
 {
 	struct slot *slot = &loop->slots[message->slot];
 
 	close_fd(slot->wake_fd);
-	slot->wake_fd = wake_fd ? take_fd(wake_fd) : -1;
+	slot->wake_fd = take_fd(wake_fd);
 	slot->class = message->class;
+}
+
+static int slot_down(struct sensor_loop *loop, uint32_t number)
+{
+	struct slot *slot = &loop->slots[number];
+
+	slot->wake_fd = close_fd(slot->wake_fd);
 	slot->types = 0;
+	return subscribe(loop);
 }
 
 static int dispatch(struct sensor_loop *loop, const struct message *message, int *fd)
@@ -216,11 +224,10 @@ static int dispatch(struct sensor_loop *loop, const struct message *message, int
 	case MESSAGE_RING:
 		return add_ring(loop, message, *fd);
 	case MESSAGE_WAKE:
-		set_slot(loop, message, fd);
+		slot_up(loop, message, fd);
 		return 0;
 	case MESSAGE_GONE:
-		set_slot(loop, message, NULL);
-		return subscribe(loop);
+		return slot_down(loop, message->slot);
 	case MESSAGE_MARK:
 		/* Sent back, so that the child acts no sooner than its events are known for what they are. */
 		sensor_mark_selftest(loop->sensor, (uint32_t)message->value[0], message->value[1]);
