@@ -342,7 +342,7 @@ static void an_event_that_is_too_large_is_cut_and_says_so(void)
 	assert(event->process.ancestors.length == 0 && event->process.parent_argv.length == 0);
 
 	/* at last the arguments themselves */
-	exec->env = builder_bytes(&b, argv, 15900);
+	exec->env = builder_bytes(&b, argv, 16080);
 	exec->interpreter = builder_bytes(&b, path, sizeof(path));
 	exec->cwd = builder_bytes(&b, path, sizeof(path));
 	event = assembled(&context);
