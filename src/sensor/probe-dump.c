@@ -167,7 +167,8 @@ int main(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++)
 		types |= 1ull << ringfort_type_by_name(argv[i]);
-	if (stat("/proc/1/ns/mnt", &ns) == 0)
+	/* Here the namespace of whoever looks counts as the host's. */
+	if (stat("/proc/self/ns/mnt", &ns) == 0)
 		options.host_mnt_ns = (uint32_t)ns.st_ino;
 	r = probe_new(&probe, &options);
 	if (r < 0) {

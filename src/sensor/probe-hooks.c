@@ -16,6 +16,11 @@
 
 #define TYPE(ident) (1ull << ringfort_type_##ident)
 
+#define CALL_TYPES \
+	(TYPE(process_setid) | TYPE(process_ptrace) | TYPE(file_open_write) | TYPE(file_create) | \
+	 TYPE(file_rename) | TYPE(file_unlink) | TYPE(file_attr) | TYPE(net_connect) | \
+	 TYPE(net_bind) | TYPE(net_listen) | TYPE(net_accept))
+
 /* One program that can serve a hook. */
 struct candidate {
 	const char *program;
@@ -36,6 +41,7 @@ static const struct hook hooks[] = {
 	{ "tp_btf/sched_process_exit", TYPE(process_exit), 0,
 	  { { "process_exit", "sched_process_exit", 2 },
 	    { "process_exit_live", "sched_process_exit", 1 } } },
+	{ "tp_btf/sys_exit", CALL_TYPES, TYPE(process_exec), { { "sys_exit", "sys_exit", 2 } } },
 };
 
 #define N_HOOKS (sizeof(hooks) / sizeof(hooks[0]))
@@ -120,6 +126,7 @@ int probe_attach(struct probe *probe, uint64_t types)
 
 	/* Programs that stay must know of a type before the hook that brings it. */
 	__atomic_store_n(subscribed, types, __ATOMIC_RELEASE);
+	probe_calls_fill(probe, types);
 	for (size_t i = 0; i < N_HOOKS; i++) {
 		if ((hooks[i].types | hooks[i].also) & types)
 			attach(probe, i);

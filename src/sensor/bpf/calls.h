@@ -23,7 +23,6 @@ enum probe_handler {
 	PROBE_HANDLE_NONE,
 	PROBE_HANDLE_OPEN,
 	PROBE_HANDLE_CREATE,
-	PROBE_HANDLE_LINK,
 	PROBE_HANDLE_RENAME,
 	PROBE_HANDLE_UNLINK,
 	PROBE_HANDLE_ATTR,
@@ -46,8 +45,7 @@ enum probe_handler {
 #define PROBE_CALL_BY_FD (1u << 4)       /* argument `dirfd` is the file itself */
 #define PROBE_CALL_DIRECTORY (1u << 5)   /* rmdir(2) */
 #define PROBE_CALL_NO_FD (1u << 6)       /* io_uring: what was opened has no descriptor */
-#define PROBE_CALL_ANY_RESULT (1u << 7)  /* setfsuid(2) and setfsgid(2) return the old id */
-#define PROBE_CALL_OWN_NAME (1u << 8)    /* the xattr is named by argument `value` */
+#define PROBE_CALL_ID16 (1u << 7)        /* chown(2) of the 32-bit table: ids of 16 bits */
 
 struct probe_call {
 	uint8_t handler; /* enum probe_handler */

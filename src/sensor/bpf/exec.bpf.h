@@ -14,6 +14,7 @@
 #define MAX_ENV 4096
 #define ENV_VARIABLES 2048
 #define ENV_TRUNCATED (1u << 31)
+#define MAX_ARGC 8192 /* of a failed call, where each costs a read */
 
 struct exec_record {
 	struct probe_record head;
@@ -273,6 +274,100 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	put_stdio(&record->body, task);
 	put_privilege(record, task, bprm);
 	send(ringfort_type_process_exec, end);
+	return 0;
+}
+
+struct argv_walk {
+	uint64_t from;
+	uint32_t at;
+	uint32_t end;
+	uint32_t argc;
+	uint32_t compat;
+	uint32_t truncated;
+	uint32_t pad;
+};
+
+static __always_inline uint64_t read_pointer(uint64_t from, bool compat)
+{
+	uint64_t pointer = 0;
+
+	bpf_probe_read_user(&pointer, compat ? 4 : 8, (void *)from);
+	return pointer;
+}
+
+/* One argument of a failed call; those behind the limit are counted only. */
+static long argv_step(uint32_t index, struct argv_walk *walk)
+{
+	struct scratch *s = scratch_get();
+	uint64_t pointer = read_pointer(walk->from, walk->compat);
+	uint32_t at = walk->at & RECORD_MASK, room = walk->end - at;
+	long n;
+
+	if (!s || !pointer)
+		return 1;
+	walk->argc++;
+	walk->from += walk->compat ? 4 : 8;
+	if (walk->truncated)
+		return 0;
+	if (room == 0 || room > MAX_ARGV) {
+		walk->truncated = 1;
+		return 0;
+	}
+	n = bpf_probe_read_user_str(&s->record[at], room, (void *)pointer);
+	if (n > 0)
+		walk->at = at + n;
+	walk->truncated = n <= 0 || (uint32_t)n == room;
+	return 0;
+}
+
+/* Append the arguments of a failed call, from the caller's memory. */
+static __always_inline uint32_t put_called_argv(struct scratch *s, struct exec_record *record,
+						uint32_t at)
+{
+	const struct call *call = &s->call;
+	struct argv_walk walk = {
+		.from = call->args[call->is.value & 7],
+		.at = at,
+		.end = at + MAX_ARGV,
+		.compat = call->compat,
+	};
+
+	if (walk.from)
+		bpf_loop(MAX_ARGC, argv_step, &walk, 0);
+	record->body.argc = walk.argc;
+	if (walk.truncated || walk.argc == MAX_ARGC)
+		record->body.flags |= 1u << RINGFORT_EXEC_ARGV_TRUNCATED;
+	walk.at &= RECORD_MASK;
+	if (walk.at > at)
+		record->body.argv = span_of(at, walk.at);
+	return walk.at;
+}
+
+__noinline int handle_exec_failed(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct scratch *s = scratch_get();
+	struct exec_record *record;
+	const struct call *call;
+	uint32_t at;
+
+	if (!s)
+		return 0;
+	call = &s->call;
+	/* A success was told of by sched_process_exec; a mere check is no attempt. */
+	if (call->result >= 0 || call->args[call->is.flags & 7] & AT_EXECVE_CHECK)
+		return 0;
+	record = (struct exec_record *)s->record;
+	__builtin_memset(&record->body, 0, sizeof(record->body));
+	record->body.error = error_of(call);
+	at = put_called_argv(s, record, sizeof(*record));
+	at = put_target(s, EXEC_OFFSET(file), at) & RECORD_MASK;
+	at = put_string(call->args[call->is.path & 7], EXEC_OFFSET(called), at) & RECORD_MASK;
+	at = put_cwd(s, record, task, at);
+	put_stdio(&record->body, task);
+	bpf_probe_read_kernel(&record->body.cap_effective, sizeof(record->body.cap_effective),
+			      &task->cred->cap_effective);
+	send(ringfort_type_process_exec, at);
 	return 0;
 }
 

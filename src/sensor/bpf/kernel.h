@@ -40,11 +40,14 @@
 #define O_CREAT 0100
 #define O_EXCL 0200
 #define O_TRUNC 01000
+#define O_ACCMODE 03
 #define O_PATH 010000000
+#define O_TMPFILE_BIT 020000000
 #define FMODE_CREATED 0x100000
 #define TS_COMPAT 0x2
 #define MAX_ERRNO 4095
 #define EINTR 4
+#define EINPROGRESS 115
 #define ERESTARTSYS 512
 #define ERESTART_RESTARTBLOCK 516
 
@@ -70,6 +73,7 @@ typedef struct {
 } atomic_t;
 
 struct qstr {
+	uint32_t len;
 	const unsigned char *name;
 };
 

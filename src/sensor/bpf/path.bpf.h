@@ -223,6 +223,14 @@ __noinline uint32_t put_string(uint64_t from, uint32_t offset, uint32_t at)
 	return at + n;
 }
 
+/* The errno of a call; what the kernel keeps to itself about restarting is an interruption. */
+static __always_inline int32_t error_of(const struct call *call)
+{
+	int32_t error = call->result < 0 ? (int32_t)-call->result : 0;
+
+	return error >= ERESTARTSYS && error <= ERESTART_RESTARTBLOCK ? EINTR : error;
+}
+
 /*
  * Append the folder that a relative string of the call starts from: dirfd's, or the current one.
  * An absolute string starts from the root of the process, which is no folder to name unless the
@@ -308,6 +316,23 @@ __noinline uint32_t put_called(uint64_t from, int32_t dirfd, uint32_t offset, ui
 	out->ino = 0;
 	out->mnt_ns = mnt_ns;
 	return at;
+}
+
+/* Describe the file of a call: an open one, or a name.  Return: the offset behind. */
+static __always_inline uint32_t put_target(struct scratch *s, uint32_t offset, uint32_t at)
+{
+	const struct call *call = &s->call;
+	uint64_t path = call->args[call->is.path & 7];
+	int32_t dirfd = call->args[call->is.dirfd & 7];
+	uint64_t file = 0;
+
+	if (call->is.bits & PROBE_CALL_BY_FD)
+		file = call->file ? call->file : file_of(dirfd);
+	else if (call->args[call->is.flags & 7] & AT_EMPTY_PATH && read_string(s, at, 2, path) <= 1)
+		file = file_of(dirfd);
+	if (file)
+		return put_file(file, offset, at);
+	return put_called(path, dirfd, offset, at);
 }
 
 #endif

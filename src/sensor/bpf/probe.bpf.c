@@ -7,8 +7,7 @@
  */
 #include "kernel.h"
 
-#include "exec.bpf.h"
-#include "process.bpf.h"
+#include "sys_exit.bpf.h"
 #include "tasks.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
