@@ -119,12 +119,30 @@ static void on_output(evutil_socket_t fd, short what, void *userdata)
 	solution->n_output += (size_t)n;
 }
 
+/* The last line that it printed is often the reason of its end. */
+static void log_last_line(const struct control_solution *solution)
+{
+	size_t end = solution->n_output, begin;
+	char line[200];
+
+	while (end && solution->output[end - 1] == '\n')
+		end--;
+	for (begin = end; begin && solution->output[begin - 1] != '\n'; begin--)
+		;
+	if (begin == end)
+		return;
+	snprintf(line, sizeof(line), "%.*s", (int)(end - begin), solution->output + begin);
+	log_info("solution %s printed last: %s", solution->view.name, log_quote(line));
+}
+
 /* Its process is gone: read what it said to the end, then forget the descriptors. */
 static void solution_down(struct control *control, struct control_solution *solution)
 {
 	if (!solution->mailbox)
 		return;
 	mailbox_turn(control, solution);
+	on_output(solution->output_fd, EV_READ, solution);
+	log_last_line(solution);
 	mailbox_read_progress(solution->mailbox, &solution->progress);
 	for (uint32_t type = 0; type < RINGFORT_MAX_TYPES; type++) {
 		solution->n_delivered += solution->progress.n_delivered[type];

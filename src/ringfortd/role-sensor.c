@@ -278,8 +278,8 @@ static int open_sensor(struct sensor_loop *loop)
 	for (uint32_t i = 0; i < config->n_environment; i++)
 		env[i] = config->environment[i];
 	options.probe = (struct probe_options){
-		.rare_bytes = (size_t)config->rare_ring_kb * 1024,
-		.bulk_bytes = (size_t)config->bulk_ring_kb * 1024,
+		.rare_bytes = (size_t)config->rare_kb * 1024,
+		.bulk_bytes = (size_t)config->bulk_kb * 1024,
 		.cgroup_path = cgroup_unified_path(),
 		.env = env,
 		.n_env = config->n_environment,

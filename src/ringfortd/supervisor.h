@@ -96,7 +96,7 @@ void unit_message(struct unit *unit, const struct message *message);
 struct unit_plan {
 	struct spawn_options options;
 	struct spawn_bind binds[UNIT_BINDS];
-	char targets[UNIT_BINDS][24];
+	char targets[UNIT_BINDS][48];
 	char sources[UNIT_BINDS][PATH_MAX];
 	const char *arguments[PLAIN_LIST_MAX + 2];
 	char executable[PLAIN_TEXT_SIZE + 16];

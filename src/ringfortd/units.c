@@ -117,7 +117,9 @@ static int plan_content(const struct unit *unit, struct unit_plan *plan)
 	int r;
 
 	if (n == 0 && unit->manifest.content[0]) {
-		snprintf(source, sizeof(source), "%s/%s", unit->package, unit->manifest.content);
+		if (snprintf(source, sizeof(source), "%s/%s", unit->package,
+			     unit->manifest.content) >= (int)sizeof(source))
+			return -ENAMETOOLONG;
 		snprintf(plan->content + used, sizeof(plan->content) - used, "/content/0");
 		return plan_bind(plan, source, "/content/0", false);
 	}

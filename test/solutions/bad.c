@@ -48,21 +48,20 @@ static const struct ringfort_event *wait_event(void)
 	return event;
 }
 
-static int bad_crash(char **argv)
+static void bad_crash(char **argv)
 {
 	abort();
 }
 
-static int bad_crash_nth(char **argv)
+static void bad_crash_nth(char **argv)
 {
 	subscribe();
 	for (int n = atoi(argv[0]); n > 0; n--)
 		wait_event();
-	*(volatile int *)8 = 1;
-	return 0;
+	raise(SIGSEGV);
 }
 
-static int bad_hang(char **argv)
+static void bad_hang(char **argv)
 {
 	subscribe();
 	wait_event();
@@ -70,7 +69,7 @@ static int bad_hang(char **argv)
 		;
 }
 
-static int bad_stop(char **argv)
+static void bad_stop(char **argv)
 {
 	subscribe();
 	wait_event();
@@ -79,7 +78,7 @@ static int bad_stop(char **argv)
 		pause();
 }
 
-static int bad_alloc(char **argv)
+static void bad_alloc(char **argv)
 {
 	subscribe();
 	for (;;) {
@@ -90,14 +89,14 @@ static int bad_alloc(char **argv)
 	}
 }
 
-static int bad_fork(char **argv)
+static void bad_fork(char **argv)
 {
 	subscribe();
 	for (;;)
 		fork();
 }
 
-static int bad_close(char **argv)
+static void bad_close(char **argv)
 {
 	subscribe();
 	syscall(SYS_close_range, 0, ~0u, 0);
@@ -106,7 +105,7 @@ static int bad_close(char **argv)
 }
 
 /* Every mapping that is writable and shared: the mailbox. */
-static int bad_noise(char **argv)
+static void bad_noise(char **argv)
 {
 	unsigned int seed = 1;
 	struct stat st;
@@ -114,10 +113,10 @@ static int bad_noise(char **argv)
 
 	subscribe();
 	if (fstat(4, &st) < 0)
-		return 1;
+		return;
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, 4, 0);
 	if (map == MAP_FAILED)
-		return 1;
+		return;
 	for (;;) {
 		for (int i = 0; i < 4096; i++)
 			map[(size_t)rand_r(&seed) % (size_t)st.st_size] = (unsigned char)rand_r(&seed);
@@ -126,7 +125,7 @@ static int bad_noise(char **argv)
 	}
 }
 
-static int bad_flood(char **argv)
+static void bad_flood(char **argv)
 {
 	const struct ringfort_event *event;
 
@@ -209,7 +208,7 @@ static int call_shell(void)
 	return execl("/bin/sh", "sh", "-c", "true", NULL);
 }
 
-static int bad_attack(char **argv)
+static void bad_attack(char **argv)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(80) };
 	void *p;
@@ -252,15 +251,17 @@ int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
-		int (*run)(char **argv);
+		void (*run)(char **argv);
 	} modes[] = { { "crash", bad_crash }, { "crash-nth", bad_crash_nth }, { "hang", bad_hang },
 		      { "stop", bad_stop },   { "alloc", bad_alloc },	      { "fork", bad_fork },
 		      { "close", bad_close }, { "noise", bad_noise },	      { "flood", bad_flood },
 		      { "attack", bad_attack } };
 
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++)
-		if (strcmp(argv[1], modes[i].name) == 0)
-			return modes[i].run(argv + 2);
+		if (strcmp(argv[1], modes[i].name) == 0) {
+			modes[i].run(argv + 2);
+			return 1;
+		}
 	fprintf(stderr, "bad: no such mode\n");
 	return 2;
 }
