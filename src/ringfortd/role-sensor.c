@@ -190,6 +190,19 @@ static int barrier(struct sensor_loop *loop, const struct message *message)
 	return 0;
 }
 
+/* Sent back, so that the child acts no sooner than its events are known for what they are. */
+static int mark(struct sensor_loop *loop, const struct message *message)
+{
+	/* Its birth may still lie in the kernel's ring. */
+	int r = sensor_flush(loop->sensor);
+
+	if (r < 0)
+		return r;
+	wake_readers(loop);
+	sensor_mark_selftest(loop->sensor, (uint32_t)message->value[0], message->value[1]);
+	return message_send_fd(loop->role->supervisor_fd, message, NULL, 0);
+}
+
 static int add_ring(struct sensor_loop *loop, const struct message *message, int fd)
 {
 	if (loop->rings[message->class])
@@ -229,9 +242,7 @@ static int dispatch(struct sensor_loop *loop, const struct message *message, int
 	case MESSAGE_GONE:
 		return slot_down(loop, message->slot);
 	case MESSAGE_MARK:
-		/* Sent back, so that the child acts no sooner than its events are known for what they are. */
-		sensor_mark_selftest(loop->sensor, (uint32_t)message->value[0], message->value[1]);
-		return message_send_fd(loop->role->supervisor_fd, message, NULL, 0);
+		return mark(loop, message);
 	case MESSAGE_SUBSCRIBE:
 		loop->slots[message->slot].types = message->value[0];
 		return subscribe(loop);
