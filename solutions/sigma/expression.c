@@ -41,6 +41,100 @@ struct node *node_not(struct arena *arena, struct node *child)
 	return node;
 }
 
+/* Bytes of command lines and paths, the most common first; a guess is good enough. */
+static size_t rarest(const char *text, size_t n)
+{
+	static const char common[] = " /e-tsrinoalcd.pmubhgf10w2y:3k=_vx54,689\"'7jzq";
+	size_t best = 0, best_rank = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *at = memchr(common, text_fold_ascii(text[i]), sizeof(common) - 1);
+		size_t rank = at ? (size_t)(at - common) + 1 : sizeof(common);
+
+		if (rank > best_rank) {
+			best_rank = rank;
+			best = i;
+		}
+	}
+	return best;
+}
+
+int atom_prepare(struct atom *atom, struct arena *arena)
+{
+	const struct pattern *pattern = &atom->pattern;
+	size_t from = 0, to = pattern->n, n;
+	char *literal;
+
+	if (atom->kind != ATOM_STRING)
+		return 0;
+	atom->open_start = to && pattern->units[0] == PATTERN_STAR;
+	from = atom->open_start;
+	atom->open_end = to > from && pattern->units[to - 1] == PATTERN_STAR;
+	to -= atom->open_end;
+	for (size_t i = from; i < to; i++)
+		if (pattern->units[i] >= 0x80)
+			return 0;
+	literal = pattern_bytes(arena, pattern, from, to, &n);
+	if (!literal)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && !atom->cased; i++)
+		literal[i] = (char)text_fold((unsigned char)literal[i]);
+	atom->literal = literal;
+	atom->n_literal = n;
+	atom->rare = rarest(literal, n);
+	return 0;
+}
+
+/* Letters of ASCII have no other case outside it, so bytes can be compared. */
+static bool literal_stands(const struct atom *atom, const char *text)
+{
+	if (atom->cased)
+		return !memcmp(text, atom->literal, atom->n_literal);
+	for (size_t i = 0; i < atom->n_literal; i++)
+		if (text_fold_ascii(text[i]) != atom->literal[i])
+			return false;
+	return true;
+}
+
+/* Does it stand anywhere, with its rarest byte spelt as c? */
+static bool literal_occurs(const struct atom *atom, const struct sigma_string *value,
+			   const char *last, char c)
+{
+	const char *p = value->text;
+
+	while (p <= last) {
+		p = memchr(p + atom->rare, c, (size_t)(last - p) + 1);
+		if (!p)
+			return false;
+		p -= atom->rare;
+		if (literal_stands(atom, p))
+			return true;
+		p++;
+	}
+	return false;
+}
+
+static bool test_literal(const struct atom *atom, const struct sigma_string *value)
+{
+	size_t n = atom->n_literal;
+	const char *last;
+	char c;
+
+	if (value->n < n || (!atom->open_start && !atom->open_end && value->n != n))
+		return false;
+	last = value->text + value->n - n;
+	if (!atom->open_start)
+		return literal_stands(atom, value->text);
+	if (!atom->open_end)
+		return literal_stands(atom, last);
+	if (!n)
+		return true;
+	c = atom->literal[atom->rare];
+	if (literal_occurs(atom, value, last, c))
+		return true;
+	return !atom->cased && c >= 'a' && c <= 'z' && literal_occurs(atom, value, last, c & ~0x20);
+}
+
 static bool relates(enum relation relation, long double left, long double right)
 {
 	switch (relation) {
@@ -102,6 +196,8 @@ static int test_string(const struct atom *atom, const struct sigma_string *value
 
 	switch (atom->kind) {
 	case ATOM_STRING:
+		if (atom->literal)
+			return test_literal(atom, value);
 		return pattern_match(&atom->pattern, atom->cased, value->text, value->n);
 	case ATOM_REGEX:
 		return regex_match(atom->regex, value->text, value->n);

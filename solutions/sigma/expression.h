@@ -42,8 +42,13 @@ struct atom {
 	const char *field; /* NULL: any value of the event (a keyword) */
 	bool cased;
 	bool exists;                    /* EXISTS */
-	bool open_start, open_end;      /* FIELD: endswith, startswith, both: contains */
+	bool open_start, open_end;      /* FIELD, literal: endswith, startswith, both: contains */
 	struct pattern pattern;         /* STRING */
+	/* STRING: the pattern is these ASCII bytes (lower case, unless cased) between what
+	 * open_start and open_end allow; NULL: it is not that simple. */
+	const char *literal;
+	size_t n_literal;
+	size_t rare; /* index of the byte to look for first: the one that is least common */
 	const char *text;               /* REGEX: its text; FIELD: name of the other field */
 	unsigned int regex_flags;       /* REGEX */
 	struct regex *regex;            /* REGEX */
@@ -76,6 +81,9 @@ struct node *node_new(struct arena *arena, enum node_kind kind, size_t n_childre
 struct node *node_join(struct arena *arena, enum node_kind kind, struct node **children, size_t n);
 
 struct node *node_not(struct arena *arena, struct node *child);
+
+/** atom_prepare() - find the short cuts of a string's test.  Return: 0 or -ENOMEM. */
+int atom_prepare(struct atom *atom, struct arena *arena);
 
 /* A value of an event's field, as an atom sees it. */
 struct sigma_value;

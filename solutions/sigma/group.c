@@ -11,6 +11,7 @@
 #include <uthash.h>
 
 #define MAX_INSTRUCTIONS (1u << 22)
+#define MAX_TESTED 8 /* members of a list; found by measuring */
 
 /* A predicate by what it says; only needed while compiling. */
 struct known_atom {
@@ -144,10 +145,10 @@ static struct known_atom *make_key(struct arena *arena, const struct atom *atom)
 	return known;
 }
 
-static enum way way_of(const struct atom *atom)
+static enum way best_way(const struct atom *atom)
 {
 	if (atom->kind == ATOM_REGEX)
-		return WAY_SCAN_ASCII;
+		return group_scan_can(atom) ? WAY_SCAN_ASCII : WAY_TEST;
 	if (atom->kind != ATOM_STRING || !pattern_weight(&atom->pattern))
 		return WAY_TEST;
 	if (pattern_has(&atom->pattern, PATTERN_ANY))
@@ -172,7 +173,7 @@ static int add_predicate(struct compiler *compiler, struct atom *atom)
 		atom->predicate = found->predicate;
 		return 0;
 	}
-	predicate.way = way_of(atom);
+	predicate.best = best_way(atom);
 	if (atom->field)
 		r = add_field(group, atom->field, &predicate.field);
 	else
@@ -253,7 +254,7 @@ static double likelihood(const struct predicate *predicate)
 
 	if (atom->kind == ATOM_NULL || (atom->kind == ATOM_EXISTS && !atom->exists))
 		return INFINITY;
-	if (predicate->way == WAY_TEST)
+	if (predicate->best == WAY_TEST)
 		return 1e6;
 	/* The length of what a regular expression needs is not known: take it for short. */
 	weight = atom->kind == ATOM_STRING ? (double)pattern_weight(&atom->pattern) : 3;
@@ -293,11 +294,11 @@ static int add_trigger(struct compiler *compiler, uint32_t rule, uint32_t index)
 	uint32_t field = predicate->field == NO_FIELD ? (uint32_t)group->n_fields : predicate->field;
 	int r = 0;
 
-	if (predicate->way != WAY_TEST)
+	if (predicate->best != WAY_TEST)
 		r = add_pair(compiler, PAIR_PREDICATE, index, rule);
-	if (!r && predicate->way == WAY_SCAN_ASCII)
+	if (!r && predicate->best == WAY_SCAN_ASCII)
 		r = add_pair(compiler, PAIR_OTHER, field, rule);
-	if (!r && predicate->way == WAY_TEST)
+	if (!r && predicate->best == WAY_TEST)
 		r = add_pair(compiler, PAIR_PRESENCE, field, rule);
 	return r;
 }
@@ -385,11 +386,13 @@ static int make_lists(struct compiler *compiler, int list, size_t n, struct inde
 	return 0;
 }
 
-static int find_triggers(struct compiler *compiler)
+static int choose_triggers(struct compiler *compiler)
 {
 	struct group *group = compiler->group;
 	int r = 0;
 
+	memset(compiler->n_pairs, 0, sizeof(compiler->n_pairs));
+	memset(group->always, 0, group->n_rule_words * sizeof(*group->always));
 	for (uint32_t i = 0; i < group->n_rules && !r; i++) {
 		const struct node *root = group->rules[i]->root;
 
@@ -400,8 +403,60 @@ static int find_triggers(struct compiler *compiler)
 		if (!r)
 			r = collect_positive(compiler, root, false, i);
 	}
-	if (!r)
-		r = make_lists(compiler, PAIR_PREDICATE, group->n_predicates, &group->by_predicate);
+	return r;
+}
+
+/* A list whose members are tested one by one costs more than scanning for them, if it is long. */
+static void scan_long_lists(struct group *group, const struct node *node)
+{
+	size_t n_atoms = 0;
+
+	for (size_t i = 0; i < node->n_children; i++) {
+		n_atoms += node->children[i]->kind == NODE_ATOM;
+		scan_long_lists(group, node->children[i]);
+	}
+	if (node->kind != NODE_OR || n_atoms <= MAX_TESTED)
+		return;
+	for (size_t i = 0; i < node->n_children; i++)
+		if (node->children[i]->kind == NODE_ATOM) {
+			struct predicate *predicate =
+				&group->predicates[node->children[i]->atom->predicate];
+
+			predicate->way = predicate->best;
+		}
+}
+
+/* What is scanned depends on the triggers, these on what vectorscan can do, and the last word on
+ * that is said when it compiles. */
+static int choose_ways(struct compiler *compiler)
+{
+	struct group *group = compiler->group;
+	int r;
+
+	do {
+		r = choose_triggers(compiler);
+		if (r)
+			return r;
+		for (size_t i = 0; i < group->n_predicates; i++)
+			group->predicates[i].way = WAY_TEST;
+		for (size_t i = 0; i < compiler->n_pairs[PAIR_PREDICATE]; i++) {
+			uint32_t index = compiler->pairs[PAIR_PREDICATE][i].of;
+
+			group->predicates[index].way = group->predicates[index].best;
+		}
+		for (size_t i = 0; i < group->n_rules; i++)
+			scan_long_lists(group, group->rules[i]->root);
+		r = group_scan_compile(group);
+	} while (r > 0);
+	return r;
+}
+
+static int make_all_lists(struct compiler *compiler)
+{
+	struct group *group = compiler->group;
+	int r;
+
+	r = make_lists(compiler, PAIR_PREDICATE, group->n_predicates, &group->by_predicate);
 	if (!r)
 		r = make_lists(compiler, PAIR_PRESENCE, group->n_fields + 1, &group->by_presence);
 	if (!r)
@@ -480,9 +535,9 @@ int group_new(struct group **ret, struct sigma_rule *const *rules, size_t n)
 
 	r = compile_programs(&compiler);
 	if (!r)
-		r = group_scan_compile(group);
+		r = choose_ways(&compiler);
 	if (!r)
-		r = find_triggers(&compiler);
+		r = make_all_lists(&compiler);
 	if (!r)
 		r = allocate_work(group);
 	if (r)
@@ -501,12 +556,7 @@ struct group *group_free(struct group *group)
 {
 	if (!group)
 		return NULL;
-	for (size_t i = 0; i < group->n_fields; i++) {
-		hs_free_database(group->fields[i].database);
-		free(group->fields[i].empty_hits);
-	}
-	hs_free_database(group->keywords.database);
-	free(group->keywords.empty_hits);
+	group_scan_done(group);
 	lists_done(&group->by_predicate);
 	lists_done(&group->by_presence);
 	lists_done(&group->by_other);

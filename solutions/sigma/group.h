@@ -2,13 +2,17 @@
 /*
  * Group - the rules of one source, compiled so that an event costs little.
  *
- * Every distinct atom of all rules becomes one predicate.  Predicates over strings go into one
- * vectorscan database per field, so that a value is read once, however many rules there are.  A
- * rule's condition becomes a small program of tests and jumps over predicates.
+ * Every distinct atom of all rules becomes one predicate.  A rule's condition becomes a small
+ * program of tests and jumps over predicates.
  *
- * A rule is run only when it has a chance.  For each, compile.c finds a set of predicates of
- * which at least one must be true when the rule is (its triggers): a hit on one of them makes
- * the rule a candidate.  A rule that can be true without any hit, `not ...', always is one.
+ * A rule is run only when it has a chance.  For each, group.c finds a set of predicates of
+ * which at least one must be true when the rule is (its triggers), the one that is likely to be
+ * hit least: a hit on one of them makes the rule a candidate.  A rule that can be true without
+ * any hit, `not ...', always is one.
+ *
+ * Triggers go into one vectorscan database per field, so that a value is read once, however
+ * many rules there are; and so do the members of long lists.  What else a candidate asks for is
+ * tested one by one: that is less work than to scan for it in every event.
  *
  * Three ways to the truth of a predicate:
  *   SCAN        the hit of vectorscan is the answer;
@@ -35,7 +39,8 @@ enum way {
 
 struct predicate {
 	const struct atom *atom;
-	enum way way;
+	enum way best;   /* what vectorscan is able to do */
+	enum way way;    /* what is done */
 	uint32_t field;  /* NO_FIELD: a keyword */
 	uint32_t other;  /* of ATOM_FIELD; NO_FIELD elsewhere */
 	uint32_t n_uses; /* in rules: what many rules ask for says little */
@@ -114,9 +119,17 @@ struct group {
 int group_new(struct group **ret, struct sigma_rule *const *rules, size_t n);
 struct group *group_free(struct group *group);
 
-/** group_scan_compile() - build the databases (scan.c).  Predicates that vectorscan refuses
- * become WAY_TEST; *ret_changed tells that some did. */
+/**
+ * group_scan_compile() - build the databases (scan.c)
+ *
+ * Return: 0; 1 some predicate proved too large for vectorscan: its best way is now WAY_TEST, and
+ *         there are no databases; -ENOMEM; -EINVAL vectorscan failed.
+ */
 int group_scan_compile(struct group *group);
+void group_scan_done(struct group *group);
+
+/** group_scan_can() - does vectorscan know all that is in this regular expression? */
+bool group_scan_can(const struct atom *atom);
 int group_scan_scratch(struct group *group, hs_scratch_t **scratch);
 
 /** group_find_field() - index, or NO_FIELD */

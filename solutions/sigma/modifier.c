@@ -202,7 +202,7 @@ static int encode_one(struct item *item, struct value *value, size_t i, int n_of
 {
 	struct arena *arena = item->builder->arena;
 	struct atom atom = value->alternatives[i];
-	char *bytes, *text;
+	char *bytes = NULL, *text;
 	size_t n;
 	int r;
 
@@ -717,6 +717,9 @@ static int finish_value(struct item *item, struct value *value, struct node **re
 			return -ENOMEM;
 		*atom = value->alternatives[i];
 		node->children[i]->atom = atom;
+		r = atom_prepare(atom, builder->arena);
+		if (r)
+			return r;
 		if (atom->kind == ATOM_REGEX) {
 			r = compile_regex(item, value, atom);
 			if (r)

@@ -43,19 +43,16 @@ static unsigned int flags_of(const struct atom *atom)
 	return flags;
 }
 
-/* PCRE2 has accepted the expression; does vectorscan know all that is in it? */
-static bool is_expressible(const char *text, unsigned int flags)
+bool group_scan_can(const struct atom *atom)
 {
 	hs_compile_error_t *error = NULL;
 	hs_expr_info_t *info = NULL;
-	bool good;
+	bool can;
 
-	if (strlen(text) > MAX_EXPRESSION)
-		return false;
-	good = hs_expression_info(text, flags, &info, &error) == HS_SUCCESS;
+	can = hs_expression_info(atom->text, flags_of(atom), &info, &error) == HS_SUCCESS;
 	free(info);
 	hs_free_compile_error(error);
-	return good;
+	return can;
 }
 
 static int add_expression(struct expressions *expressions, struct predicate *predicate,
@@ -63,57 +60,40 @@ static int add_expression(struct expressions *expressions, struct predicate *pre
 {
 	const struct atom *atom = predicate->atom;
 	const char *text = atom->text;
-	unsigned int flags = flags_of(atom);
 
-	if (atom->kind == ATOM_STRING) {
+	if (atom->kind == ATOM_STRING)
 		text = pattern_regex(&expressions->arena, &atom->pattern, true);
-		if (!text)
-			return -ENOMEM;
-	}
-	if (strlen(text) > MAX_EXPRESSION ||
-	    (atom->kind == ATOM_REGEX && !is_expressible(text, flags))) {
-		predicate->way = WAY_TEST;
-		return 0;
+	if (!text)
+		return -ENOMEM;
+	if (strlen(text) > MAX_EXPRESSION) {
+		predicate->best = WAY_TEST;
+		return 1;
 	}
 	expressions->texts[expressions->n] = text;
-	expressions->flags[expressions->n] = flags;
+	expressions->flags[expressions->n] = flags_of(atom);
 	expressions->ids[expressions->n++] = id;
 	return 0;
 }
 
-static void remove_expression(struct expressions *expressions, unsigned int i)
-{
-	unsigned int n_behind = --expressions->n - i;
-
-	memmove(&expressions->texts[i], &expressions->texts[i + 1],
-		n_behind * sizeof(*expressions->texts));
-	memmove(&expressions->flags[i], &expressions->flags[i + 1],
-		n_behind * sizeof(*expressions->flags));
-	memmove(&expressions->ids[i], &expressions->ids[i + 1], n_behind * sizeof(*expressions->ids));
-}
-
-/* An expression that proves too large for vectorscan is tested instead, the others stay. */
 static int compile(struct group *group, struct expressions *expressions, hs_database_t **ret)
 {
-	while (expressions->n) {
-		hs_compile_error_t *error = NULL;
-		hs_error_t failed;
-		int at;
+	hs_compile_error_t *error = NULL;
+	hs_error_t failed;
+	int at = -1;
 
-		failed = hs_compile_multi(expressions->texts, expressions->flags, expressions->ids,
-					  expressions->n, HS_MODE_BLOCK, NULL, ret, &error);
-		if (failed == HS_SUCCESS)
-			return 0;
-		at = failed == HS_COMPILER_ERROR && error ? error->expression : -1;
-		hs_free_compile_error(error);
-		if (failed == HS_NOMEM)
-			return -ENOMEM;
-		if (at < 0 || (unsigned int)at >= expressions->n)
-			return -EINVAL;
-		group->predicates[expressions->ids[at]].way = WAY_TEST;
-		remove_expression(expressions, (unsigned int)at);
-	}
-	return 0;
+	failed = hs_compile_multi(expressions->texts, expressions->flags, expressions->ids,
+				  expressions->n, HS_MODE_BLOCK, NULL, ret, &error);
+	if (failed == HS_COMPILER_ERROR && error)
+		at = error->expression;
+	hs_free_compile_error(error);
+	if (failed == HS_SUCCESS)
+		return 0;
+	if (failed == HS_NOMEM)
+		return -ENOMEM;
+	if (at < 0 || (unsigned int)at >= expressions->n)
+		return -EINVAL;
+	group->predicates[expressions->ids[at]].best = WAY_TEST;
+	return 1;
 }
 
 /* vectorscan is not asked about empty values: the answers are found here, once. */
@@ -183,7 +163,25 @@ int group_scan_compile(struct group *group)
 			r = compile_field(group,
 					  i < group->n_fields ? &group->fields[i] : &group->keywords,
 					  list + first[i], first[i + 1] - first[i]);
+	if (r)
+		group_scan_done(group);
 	return r;
+}
+
+static void field_done(struct group_field *field)
+{
+	hs_free_database(field->database);
+	free(field->empty_hits);
+	field->database = NULL;
+	field->empty_hits = NULL;
+	field->n_empty_hits = 0;
+}
+
+void group_scan_done(struct group *group)
+{
+	for (size_t i = 0; i < group->n_fields; i++)
+		field_done(&group->fields[i]);
+	field_done(&group->keywords);
 }
 
 static int add_scratch(const hs_database_t *database, hs_scratch_t **scratch)

@@ -23,6 +23,12 @@ size_t text_put(uint32_t character, char *ret_bytes);
 /** text_fold() - the character that stands for it and its other case (simple folding) */
 uint32_t text_fold(uint32_t character);
 
+/** text_fold_ascii() - the same for bytes, of which only ASCII letters change */
+static inline char text_fold_ascii(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
 bool text_is_ascii(const char *text, size_t n);
 
 /** text_equal_caseless() - equal under text_fold() */
