@@ -9,6 +9,7 @@
 #include "sensor/modify.h"
 #include "sensor/names.h"
 #include "sensor/scan.h"
+#include "sensor/sensor-internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -505,6 +506,11 @@ void sensor_describe(const struct sensor *sensor, uint32_t type,
 int sensor_footprint(const struct sensor *sensor, struct probe_footprint *ret_footprint)
 {
 	return probe_footprint(sensor->probe, ret_footprint);
+}
+
+struct table *sensor_table(struct sensor *sensor)
+{
+	return sensor->table;
 }
 
 int sensor_fd(const struct sensor *sensor)
