@@ -501,9 +501,19 @@ static void losses_at_the_end_are_told_when_all_is_quiet(void)
 static void after_a_loss_the_table_is_repaired(void)
 {
 	struct stream s;
-	pid_t pid, child = 0;
+	pid_t pid, child = 0, late;
 	char *argv[] = { "sleep", "60", NULL };
+	int pipes[2];
 
+	assert(pipe(pipes) == 0);
+	late = fork_child();
+	if (late == 0) {
+		char byte;
+
+		if (read(pipes[0], &byte, 1) == 1)
+			execv("/bin/sleep", argv);
+		_exit(1);
+	}
 	stream_open(&s, 4096, 4096, MASK(process_fork));
 	pid = fork_child();
 	if (pid == 0) {
@@ -512,12 +522,17 @@ static void after_a_loss_the_table_is_repaired(void)
 	}
 	assert(waitpid(pid, NULL, 0) == pid);
 	assert(posix_spawn(&child, "/bin/sleep", NULL, NULL, argv, environ) == 0);
-	/* its fork and exec were lost, and nothing else tells of it */
+	assert(write(pipes[1], "x", 1) == 1);
+	/* the fork and exec of the one and the exec of the other were lost, and nothing else tells */
 	for (int i = 0; i < 150 && n_differences(&s); i++)
 		stream_run(&s, 100);
 	the_table_is_the_machine(&s);
 	kill(child, SIGKILL);
+	kill(late, SIGKILL);
 	waitpid(child, NULL, 0);
+	waitpid(late, NULL, 0);
+	close(pipes[0]);
+	close(pipes[1]);
 	stream_close(&s);
 }
 
@@ -572,6 +587,19 @@ static void a_stream_from_several_cpus_is_in_order(void)
 	stream_close(&s);
 }
 
+static size_t anonymous_kib(void)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	char line[128];
+	size_t kib = 0;
+
+	assert(file);
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "RssAnon: %zu", &kib);
+	fclose(file);
+	return kib;
+}
+
 /* A wake-up a batch, none when nothing happens; others on this machine may cause a few. */
 static void an_idle_sensor_sleeps(void)
 {
@@ -587,6 +615,7 @@ static void an_idle_sensor_sleeps(void)
 	us = (after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec - before.ru_stime.tv_sec) * 1000000 +
 	     after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec - before.ru_stime.tv_usec;
 	printf("idle: %ld us of CPU in 2 s, %lu execs meanwhile\n", us, s.n_emitted[ringfort_type_process_exec]);
+	printf("memory beside the rings: %zu KiB\n", anonymous_kib());
 	assert(us < 20000 + 200 * (long)s.n_emitted[ringfort_type_process_exec]);
 	stream_close(&s);
 }
