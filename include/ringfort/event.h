@@ -7,8 +7,9 @@
  * of the record; each is followed by a NUL byte that length does not count.  They are bytes as
  * the kernel gave them, not necessarily UTF-8.  Integers are in the host's order.
  *
- * The structs come from events.def.  A record that ringfort_client_next() returned has been
- * checked: its spans lie inside it.  Check records from elsewhere with ringfort_event_check().
+ * The structs come from events.def.  ringfortd checks each record before it publishes it, so the
+ * spans of what ringfort_client_next() returned lie inside it.  Check records from elsewhere with
+ * ringfort_event_check().
  *
  * This header is shared with our probe in the kernel, so it includes no more than <stdint.h>.
  */

@@ -4,7 +4,7 @@
  *
  * Plain data, owned by the caller; ringfort_client_report() copies it.  Strings are UTF-8 where
  * they are the solution's own; matched values may be any bytes.  Ceilings: 1024 bytes per
- * string, 32 references, 64 tags, 64 matched fields of 4096 bytes, 60000 bytes in all with the
+ * string, 32 references, 64 tags, 64 matched fields of 4096 bytes, 98304 bytes in all with the
  * event.  Longer matched values are cut, anything else over its ceiling is refused.
  */
 #ifndef RINGFORT_FINDING_H
