@@ -71,17 +71,6 @@ unsigned int probe_n_cpus(const struct probe *probe);
 /** probe_skipped() - runs that the kernel skipped (recursion_misses), all programs summed */
 uint64_t probe_skipped(const struct probe *probe);
 
-/* A process that was there before us. */
-struct probe_task {
-	uint32_t pid;
-	uint32_t ppid;
-	uint64_t start_ns;
-	uint64_t parent_start_ns;
-	uint32_t uid, gid, euid, egid;
-	uint32_t loginuid, session, tty, mnt_ns;
-	uint64_t cgroup_id;
-};
-
 /** probe_tasks() - call once per process (not thread), from a BPF iterator */
 int probe_tasks(struct probe *probe, int (*each)(void *userdata, const struct probe_task *task),
 		void *userdata);
