@@ -581,6 +581,8 @@ static int open_parts(struct sensor *sensor)
 		r = loss_init(&sensor->loss, probe_n_cpus(sensor->probe));
 	if (r == 0)
 		r = watch(sensor);
+	if (r == 0)
+		follow_refill(sensor->follow, READINGS_PER_TICK);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -17,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -380,6 +382,112 @@ static void setid_is_told_once_with_what_was_before(void)
 	stream_close(&s);
 }
 
+static void *wait_for_ever(void *nothing)
+{
+	pause();
+	return nothing;
+}
+
+/* glibc makes all of them call setuid. */
+static void threads_that_change_together_are_told_once(void)
+{
+	struct stream s;
+	pid_t pid;
+
+	stream_open(&s, 0, 0, MASK(process_setid));
+	pid = fork_child();
+	if (pid == 0) {
+		pthread_t threads[4];
+
+		for (int i = 0; i < 4; i++)
+			assert(pthread_create(&threads[i], NULL, wait_for_ever, NULL) == 0);
+		assert(setuid(7) == 0);
+		_exit(0);
+	}
+	stream_wait(&s, pid);
+	stream_flush(&s);
+	assert(stream_count(&s, ringfort_type_process_setid, pid) == 1);
+	stream_adds_up(&s);
+	stream_close(&s);
+}
+
+static void *exec_true(void *nothing)
+{
+	execl("/bin/true", "true", NULL);
+	_exit(1);
+}
+
+/* The kernel gives it the leader's pid and start. */
+static void a_thread_that_execs_stays_the_same_process(void)
+{
+	const struct ringfort_event *fork_event, *exec_event;
+	struct stream s;
+	pid_t pid;
+
+	stream_open(&s, 0, 0, MASK(process_fork) | MASK(process_exec) | MASK(process_exit));
+	pid = fork_child();
+	if (pid == 0) {
+		pthread_t thread;
+
+		usleep(20000);
+		assert(pthread_create(&thread, NULL, exec_true, NULL) == 0);
+		pause();
+	}
+	stream_wait(&s, pid);
+	stream_flush(&s);
+	fork_event = stream_next(&s, NULL, ringfort_type_process_fork, getpid());
+	exec_event = stream_next(&s, NULL, ringfort_type_process_exec, pid);
+	assert(fork_event && exec_event);
+	assert(ringfort_as_process_fork(fork_event)->child.pid == (uint32_t)pid);
+	assert(ringfort_as_process_fork(fork_event)->child.start_ns == exec_event->process.start_ns);
+	assert(stream_count(&s, ringfort_type_process_exit, pid) == 1);
+	assert(!table_find(sensor_table(s.sensor), (uint32_t)pid, 0)->older);
+	stream_close(&s);
+}
+
+#define CONTAINER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void a_cgroup_has_its_path_and_its_container(void)
+{
+	char top[64], path[256], procs[300], expected[256];
+	const char *root = "/sys/fs/cgroup/unified";
+	const struct ringfort_event *event;
+	struct stream s;
+	pid_t pid;
+
+	if (access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) < 0)
+		root = "/sys/fs/cgroup";
+	snprintf(top, sizeof(top), "%s/ringfort-test-%d", root, getpid());
+	snprintf(path, sizeof(path), "%s/docker-" CONTAINER ".scope", top);
+	snprintf(expected, sizeof(expected), "/ringfort-test-%d/docker-" CONTAINER ".scope", getpid());
+	if (mkdir(top, 0755) < 0 || mkdir(path, 0755) < 0) {
+		printf("no cgroup v2 here: %s, not tried\n", strerror(errno));
+		return;
+	}
+	stream_open(&s, 0, 0, MASK(process_exec));
+	pid = fork_child();
+	if (pid == 0) {
+		FILE *file;
+
+		snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
+		file = fopen(procs, "we");
+		if (!file || fprintf(file, "0") < 0 || fclose(file) != 0)
+			_exit(1);
+		execl("/bin/true", "true", NULL);
+		_exit(1);
+	}
+	/* before the assertions, so that nothing of it stays; the name must be learnt while it is there */
+	stream_wait(&s, pid);
+	stream_flush(&s);
+	rmdir(path);
+	rmdir(top);
+	event = stream_next(&s, NULL, ringfort_type_process_exec, pid);
+	assert(event);
+	is(event, event->process.cgroup, expected);
+	is(event, event->process.container_id, CONTAINER);
+	stream_close(&s);
+}
+
 static void ptrace_names_its_target(void)
 {
 	const struct ringfort_event *event;
@@ -628,6 +736,9 @@ int main(void)
 	}
 	an_exec_shows_the_new_image_and_a_failed_one_the_old();
 	setid_is_told_once_with_what_was_before();
+	threads_that_change_together_are_told_once();
+	a_thread_that_execs_stays_the_same_process();
+	a_cgroup_has_its_path_and_its_container();
 	ptrace_names_its_target();
 	a_self_test_and_its_children_are_marked();
 	a_pid_used_twice_is_two_processes();
