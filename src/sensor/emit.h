@@ -29,6 +29,7 @@ struct emitter {
 	struct names *names;
 	struct loss loss;
 	uint64_t emitted_ns; /* monotonic time of the last event */
+	uint64_t n_skipped;  /* runs of our programs, told so far */
 };
 
 /** emitter_init() - the plain fields are left alone; emitter_done() copes with a failure here */

@@ -3,6 +3,7 @@
 #include "sensor/sensor.h"
 
 #include "base/cleanup.h"
+#include "sensor/account.h"
 #include "sensor/emit.h"
 #include "sensor/modify.h"
 #include "sensor/scan.h"
@@ -42,7 +43,6 @@ struct sensor {
 	struct modify *modify; /* NULL while file.modify is not subscribed */
 	struct emitter emitter;
 
-	uint64_t n_skipped; /* of probe_skipped(), told so far */
 	uint64_t now_ns;    /* of the running drain */
 	uint64_t scanned_ns;
 	bool asleep;        /* the caller waits for the descriptor */
@@ -187,36 +187,6 @@ static int drain(struct sensor *sensor, uint32_t limit, bool *ret_more)
 
 /* ---- what is not in the stream ------------------------------------------------------------------ */
 
-/* Losses that no later record has shown yet. */
-static void tell_trailing(struct sensor *sensor)
-{
-	struct loss *loss = &sensor->emitter.loss;
-
-	for (uint32_t cpu = 0; cpu < loss->n_cpus; cpu++) {
-		const struct probe_counters *counters = probe_counters(sensor->probe, cpu);
-
-		for (uint32_t type = 1; counters && type < RINGFORT_MAX_TYPES; type++) {
-			uint64_t n_lost = __atomic_load_n(&counters->n_lost[type], __ATOMIC_RELAXED);
-
-			if (n_lost)
-				emit_loss(&sensor->emitter, type,
-					  loss_by_counter(loss, cpu, type, n_lost),
-					  RINGFORT_LOSS_RING_FULL, sensor->now_ns);
-		}
-	}
-}
-
-/* A system call per program: for the tick only. */
-static void tell_skipped(struct sensor *sensor)
-{
-	uint64_t n_skipped = probe_skipped(sensor->probe);
-
-	if (n_skipped > sensor->n_skipped)
-		emit_loss(&sensor->emitter, 0, n_skipped - sensor->n_skipped, RINGFORT_LOSS_SKIPPED,
-			  sensor->now_ns);
-	sensor->n_skipped = n_skipped;
-}
-
 static void measure_offset(struct sensor *sensor)
 {
 	sensor->emitter.realtime_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
@@ -233,8 +203,8 @@ static void tick(struct sensor *sensor)
 	measure_offset(sensor);
 	table_reap(sensor->table, sensor->now_ns);
 	follow_refill(sensor->follow, READINGS_PER_TICK);
-	tell_trailing(sensor);
-	tell_skipped(sensor);
+	account_trailing(&sensor->emitter, sensor->probe, sensor->now_ns);
+	account_skipped(&sensor->emitter, sensor->probe, sensor->now_ns);
 	if (sensor->emitter.table_lost && sensor->now_ns - sensor->scanned_ns > ROUND_NS) {
 		scan(sensor->table, sensor->probe, sensor->options.probe.host_mnt_ns,
 		     sensor->now_ns);
@@ -272,7 +242,7 @@ int sensor_process(struct sensor *sensor)
 	}
 	n = drain(sensor, MAX_RECORDS, &more);
 	if (n == 0 && !more) {
-		tell_trailing(sensor);
+		account_trailing(&sensor->emitter, sensor->probe, sensor->now_ns);
 		probe_arm(sensor->probe);
 		/* What came between the drain and the arming wakes nobody. */
 		n = drain(sensor, MAX_RECORDS, &more);
@@ -285,53 +255,24 @@ int sensor_process(struct sensor *sensor)
 	return sensor->asleep ? -1 : BATCH_MS;
 }
 
-/* Has every number that the kernel had given when we began been passed by the stream, or is nothing
- * of that CPU and type under way?  The lost are read before the performed: never too many. */
-static bool caught_up(const struct sensor *sensor, const uint64_t *performed)
-{
-	for (uint32_t cpu = 0; cpu < sensor->emitter.loss.n_cpus; cpu++) {
-		const struct probe_counters *counters = probe_counters(sensor->probe, cpu);
-
-		for (uint32_t type = 1; counters && type < RINGFORT_MAX_TYPES; type++) {
-			size_t i = (size_t)cpu * RINGFORT_MAX_TYPES + type;
-			const struct loss_cell *cell = &sensor->emitter.loss.cells[i];
-			uint64_t n_lost = __atomic_load_n(&counters->n_lost[type], __ATOMIC_ACQUIRE);
-
-			if (cell->n_last < performed[i] &&
-			    cell->n_received + n_lost <
-				    __atomic_load_n(&counters->n_performed[type], __ATOMIC_ACQUIRE))
-				return false;
-		}
-	}
-	return true;
-}
-
 int sensor_flush(struct sensor *sensor)
 {
-	size_t n_cells = (size_t)sensor->emitter.loss.n_cpus * RINGFORT_MAX_TYPES;
-	_cleanup_(freep) uint64_t *performed = calloc(n_cells, sizeof(*performed));
+	_cleanup_(freep) uint64_t *performed = account_snapshot(sensor->probe);
 	uint64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
 	bool more;
 	int n;
 
 	if (!performed)
 		return -ENOMEM;
-	for (uint32_t cpu = 0; cpu < sensor->emitter.loss.n_cpus; cpu++) {
-		const struct probe_counters *counters = probe_counters(sensor->probe, cpu);
-
-		if (counters)
-			memcpy(performed + (size_t)cpu * RINGFORT_MAX_TYPES, counters->n_performed,
-			       sizeof(counters->n_performed));
-	}
 	/* A record that is numbered but not yet written belongs to an act that still goes on; it
 	 * takes its CPU some µs, or as long as that CPU is stolen. */
 	do {
 		n = drain(sensor, MAX_RECORDS, &more);
 		if (n < 0)
 			return n;
-	} while ((more || !caught_up(sensor, performed)) &&
+	} while ((more || !account_caught_up(&sensor->emitter.loss, sensor->probe, performed)) &&
 		 clock_ns(CLOCK_MONOTONIC) - begun_ns < FLUSH_LIMIT_NS);
-	tell_trailing(sensor);
+	account_trailing(&sensor->emitter, sensor->probe, sensor->now_ns);
 	return 0;
 }
 
@@ -379,26 +320,11 @@ int sensor_subscribe(struct sensor *sensor, uint64_t types)
 
 void sensor_statistics(const struct sensor *sensor, struct sensor_statistics *ret_statistics)
 {
-	struct sensor_statistics statistics = { 0 };
+	struct sensor_statistics statistics;
 	struct table_counts counts;
 
-	for (uint32_t cpu = 0; cpu < sensor->emitter.loss.n_cpus; cpu++) {
-		const struct probe_counters *counters = probe_counters(sensor->probe, cpu);
-
-		for (uint32_t type = 1; counters && type < RINGFORT_MAX_TYPES; type++)
-			statistics.n_performed[type] +=
-				__atomic_load_n(&counters->n_performed[type], __ATOMIC_RELAXED);
-	}
-	for (uint32_t type = 0; type < RINGFORT_MAX_TYPES; type++) {
-		statistics.n_performed[type] -= sensor->emitter.loss.n_excluded[type];
-		statistics.n_lost[type] = sensor->emitter.loss.n_lost[type];
-	}
-	/* These no counter of the kernel tells: what was told is all there is. */
-	statistics.n_performed[0] = sensor->emitter.loss.seq[0];
-	statistics.n_performed[ringfort_type_file_modify] =
-		sensor->emitter.loss.seq[ringfort_type_file_modify];
-	statistics.n_performed[ringfort_type_stream_loss] =
-		sensor->emitter.loss.seq[ringfort_type_stream_loss];
+	account_statistics(&sensor->emitter.loss, sensor->probe, statistics.n_performed);
+	memcpy(statistics.n_lost, sensor->emitter.loss.n_lost, sizeof(statistics.n_lost));
 	table_counts(sensor->table, &counts);
 	statistics.n_processes = counts.n_processes;
 	statistics.n_evicted = counts.n_evicted;
