@@ -13,13 +13,19 @@
  */
 #include "host/sandbox.h"
 
+#include "base/cleanup.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const int allowed[] = {
@@ -189,14 +195,10 @@ int sandbox_executable(struct sandbox *sandbox)
 	return 0;
 }
 
-int sandbox_seccomp(struct sandbox *sandbox)
+static int add_rules(scmp_filter_ctx filter, const struct sandbox *sandbox)
 {
-	scmp_filter_ctx filter;
 	int r;
 
-	filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	if (!filter)
-		return -ENOMEM;
 	/* A call by another architecture's numbers means something else. */
 	r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (r == 0)
@@ -213,8 +215,54 @@ int sandbox_seccomp(struct sandbox *sandbox)
 		r = add_memory(filter);
 	if (r == 0)
 		r = add_processes(filter, sandbox);
+	return r;
+}
+
+/* The only way out of libseccomp 2.5 that is not seccomp_load() is a file. */
+static int export(scmp_filter_ctx filter, struct sandbox *sandbox)
+{
+	_cleanup_(closep) int fd = -1;
+	struct stat st;
+	int r;
+
+	fd = memfd_create("seccomp", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = seccomp_export_bpf(filter, fd);
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	sandbox->filter = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (sandbox->filter == MAP_FAILED)
+		return -errno;
+	sandbox->n_filter = (size_t)st.st_size / sizeof(struct sock_filter);
+	return 0;
+}
+
+int sandbox_filter(struct sandbox *sandbox)
+{
+	scmp_filter_ctx filter;
+	int r;
+
+	filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	if (!filter)
+		return -ENOMEM;
+	r = add_rules(filter, sandbox);
 	if (r == 0)
-		r = seccomp_load(filter);
+		r = export(filter, sandbox);
 	seccomp_release(filter);
 	return r;
+}
+
+int sandbox_seccomp(struct sandbox *sandbox)
+{
+	struct sock_fprog program = {
+		.len = (unsigned short)sandbox->n_filter,
+		.filter = sandbox->filter,
+	};
+
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		return -errno;
+	return 0;
 }

@@ -4,7 +4,8 @@
  *
  * Parent and child talk over a socket pair of packets.  The child waits to be placed into its
  * cgroups, takes the steps below, lets the parent write its uid map in between, and closes the
- * socket by execve(2): the end of the stream is the success.
+ * socket by execve(2): the end of the stream is the success.  (Or its sudden death: that the pidfd
+ * tells, as it does of a program that dies at once.)
  */
 #include "host/spawn.h"
 
@@ -84,6 +85,11 @@ static int set_hostname(struct sandbox *sandbox)
 	return sethostname(name, sizeof(name) - 1) < 0 ? -errno : 0;
 }
 
+static int find_program(struct sandbox *sandbox)
+{
+	return access(sandbox->executable, F_OK) < 0 ? -errno : 0;
+}
+
 /* Last of the namespaces: what was made before stays out of its reach. */
 static int new_user_namespace(struct sandbox *sandbox)
 {
@@ -123,10 +129,12 @@ static const struct {
 	{ "reset signals", reset_signals },
 	{ "arrange descriptors", sandbox_descriptors },
 	{ "place the path", sandbox_executable },
+	{ "make the seccomp filter", sandbox_filter },
 	{ "set limits", sandbox_limits },
 	{ "enter a cgroup namespace", new_cgroup_namespace },
 	{ "set the host name", set_hostname },
 	{ "mount the root", sandbox_root },
+	{ "find the program", find_program },
 	{ "drop groups", sandbox_groups },
 	{ "enter a user namespace", new_user_namespace },
 	{ "change the identity", sandbox_identity },
@@ -323,6 +331,24 @@ static int give_birth(struct sandbox *sandbox, struct spawned *ret_child)
 	return 0;
 }
 
+/* Blocking for the program that writes, not for us who read. */
+static int open_pipes(int *ret_output, int *ret_their_output, int *ret_ours, int *ret_theirs)
+{
+	int output[2], pair[2];
+
+	if (pipe2(output, O_CLOEXEC) < 0)
+		return -errno;
+	*ret_output = output[0];
+	*ret_their_output = output[1];
+	if (fcntl(output[0], F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	*ret_ours = pair[0];
+	*ret_theirs = pair[1];
+	return 0;
+}
+
 int host_spawn(const struct spawn_options *options, struct spawned *ret_spawned, const char **ret_step)
 {
 	_cleanup_(spawned_done) struct spawned spawned = SPAWNED_NONE;
@@ -331,22 +357,16 @@ int host_spawn(const struct spawn_options *options, struct spawned *ret_spawned,
 	_cleanup_(closep) int output = -1;
 	struct sandbox sandbox = { .options = options, .landlock_abi = host_landlock_abi() };
 	const char *step = "check the options";
-	int pair[2], r = -EINVAL;
+	int r = -EINVAL;
 
 	if (!options_valid(options))
 		goto out;
 	step = "open pipes";
-	r = -EMFILE;
-	if (pipe2(pair, O_CLOEXEC) < 0)
+	r = open_pipes(&spawned.output, &output, &ours, &theirs);
+	if (r < 0)
 		goto out;
-	spawned.output = pair[0];
-	sandbox.output = output = pair[1];
-	if (fcntl(spawned.output, F_SETFL, O_NONBLOCK) < 0)
-		goto out;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		goto out;
-	ours = pair[0];
-	sandbox.socket = theirs = pair[1];
+	sandbox.output = output;
+	sandbox.socket = theirs;
 	sandbox.memory_controller = options->cgroup && cgroup_bounds_memory(options->cgroup);
 	step = "clone";
 	r = give_birth(&sandbox, &spawned);
