@@ -63,7 +63,8 @@ static const int allowed[] = {
 	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getppid), SCMP_SYS(getpgrp), SCMP_SYS(getpgid),
 	SCMP_SYS(getsid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
 	SCMP_SYS(getresuid), SCMP_SYS(getresgid), SCMP_SYS(getgroups), SCMP_SYS(getrandom),
-	SCMP_SYS(getrusage), SCMP_SYS(getrlimit), SCMP_SYS(ugetrlimit), SCMP_SYS(uname),
+	SCMP_SYS(getrusage), SCMP_SYS(getrlimit), SCMP_SYS(ugetrlimit), SCMP_SYS(setrlimit),
+	SCMP_SYS(uname),
 	SCMP_SYS(sysinfo), SCMP_SYS(capget), SCMP_SYS(umask),
 };
 
@@ -166,10 +167,10 @@ static int add_processes(scmp_filter_ctx filter, const struct sandbox *sandbox)
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(execve), 1,
 				     SCMP_A0(SCMP_CMP_EQ, (uintptr_t)sandbox->executable));
-	/* Its own limits, to look at. */
+	/* Its own limits, to read or to lower: hard ones cannot be raised without a capability. */
 	if (r == 0)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
-				     SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+				     SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, 0));
 	return r;
 }
 

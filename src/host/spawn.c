@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -68,6 +69,14 @@ static int reset_signals(struct sandbox *sandbox)
 		sigaction(number, &by_default, NULL);
 	sigemptyset(&none);
 	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
+}
+
+/* Away from the terminal and its signals, and from what the supervisor inherited. */
+static int begin_session(struct sandbox *sandbox)
+{
+	/* Mount points that its uid can pass. */
+	umask(022);
+	return setsid() < 0 ? -errno : 0;
 }
 
 /* After it was placed: the root of a cgroup namespace is where the process is just then. */
@@ -127,6 +136,7 @@ static const struct {
 } steps[] = {
 	{ "wait for the cgroups", await_parent },
 	{ "reset signals", reset_signals },
+	{ "begin a session", begin_session },
 	{ "arrange descriptors", sandbox_descriptors },
 	{ "place the path", sandbox_executable },
 	{ "make the seccomp filter", sandbox_filter },

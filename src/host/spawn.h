@@ -20,6 +20,9 @@
  *   descriptors 0 is /dev/null, 1 and 2 are one pipe whose other end you get, then `fds`; no other
  *   environment exactly what is given
  *
+ * A program built with AddressSanitizer runs here with memory_mb 0 (its shadow is beyond any limit)
+ * and ASAN_OPTIONS=detect_leaks=0 (it has no /proc).
+ *
  * It is killed when the thread that called host_spawn() dies.  Wait for it by its pidfd; never
  * reap children with waitpid(-1).  Nothing here logs.
  */
@@ -52,6 +55,7 @@ struct spawn_bind {
 	bool executable;    /* may be executed and mapped executable; content may not */
 };
 
+/* The open file is common to both: what it can do with it, O_NONBLOCK included, it can do to you. */
 struct spawn_fd {
 	int fd;     /* of the caller, stays open there */
 	int target; /* its number in the program, 3 to SPAWN_MAX_TARGET, each once */
