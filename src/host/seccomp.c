@@ -42,8 +42,8 @@ static const int allowed[] = {
 	SCMP_SYS(select), SCMP_SYS(_newselect), SCMP_SYS(pselect6), SCMP_SYS(epoll_create),
 	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
 	SCMP_SYS(epoll_pwait2),
-	/* memory; mmap and mprotect see below */
-	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(membarrier),
+	/* memory; mmap, mprotect and madvise see below */
+	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(membarrier),
 	/* time */
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(times),
@@ -68,8 +68,7 @@ static const int allowed[] = {
 	SCMP_SYS(sysinfo), SCMP_SYS(capget), SCMP_SYS(umask),
 };
 
-/* Only with SPAWN_SHARE_NETWORK.  No sendmsg and recvmsg with descriptors can hurt: what comes in
- * that way it could have opened itself or was given by its peer. */
+/* Only with SPAWN_SHARE_NETWORK. */
 static const int allowed_network[] = {
 	SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen),
 	SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
@@ -102,6 +101,13 @@ static const int prctls[] = {
 /* No locks, leases, seals or signal owners: each reaches beyond the process. */
 static const int fcntls[] = {
 	F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD, F_DUPFD_CLOEXEC,
+};
+
+/* Not MADV_REMOVE, which punches holes into what is shared, nor what pages it out or merges it. */
+static const int advices[] = {
+	MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE,
+	MADV_DONTFORK, MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP,
+	MADV_WIPEONFORK, MADV_KEEPONFORK,
 };
 
 #define N(array) (sizeof(array) / sizeof(array[0]))
@@ -212,6 +218,8 @@ static int add_rules(scmp_filter_ctx filter, const struct sandbox *sandbox)
 		r = add_values(filter, SCMP_SYS(prctl), 0, prctls, N(prctls));
 	if (r == 0)
 		r = add_values(filter, SCMP_SYS(fcntl), 1, fcntls, N(fcntls));
+	if (r == 0)
+		r = add_values(filter, SCMP_SYS(madvise), 2, advices, N(advices));
 	if (r == 0)
 		r = add_memory(filter);
 	if (r == 0)
