@@ -18,6 +18,7 @@ struct sandbox {
 	const struct spawn_options *options;
 	int socket;              /* to the parent */
 	int output;              /* write end of the output pipe */
+	int bind;                /* the bind that is being mounted, -1: none */
 	int landlock_abi;
 	bool memory_controller;  /* a cgroup bounds its memory */
 	char *executable;        /* the path, at the address that the seccomp filter lets pass */

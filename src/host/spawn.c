@@ -35,13 +35,14 @@
 struct report {
 	int32_t step;  /* index into steps, or STEP_MAP */
 	int32_t error; /* negative errno */
+	int32_t bind;  /* of the options, when that failed, or -1 */
 };
 
 #define STEP_MAP (-1) /* my user namespace is there: write its maps */
 
 static int report(const struct sandbox *sandbox, int step, int error)
 {
-	struct report message = { .step = step, .error = error };
+	struct report message = { .step = step, .error = error, .bind = sandbox->bind };
 
 	/* write(2), not send(2): the last step reports from behind the seccomp filter. */
 	return write(sandbox->socket, &message, sizeof(message)) < 0 ? -errno : 0;
@@ -286,7 +287,8 @@ static int accompany(const struct spawn_options *options, pid_t pid, int fd, con
 		return r;
 	if (r == 0 || message.step < 0 || message.step >= N_STEPS || message.error >= 0)
 		return -EPROTO;
-	*ret_step = steps[message.step].name;
+	*ret_step = message.bind >= 0 && message.bind < (int)options->n_binds ?
+			    options->binds[message.bind].source : steps[message.step].name;
 	return message.error;
 }
 
@@ -365,7 +367,7 @@ int host_spawn(const struct spawn_options *options, struct spawned *ret_spawned,
 	_cleanup_(closep) int ours = -1;
 	_cleanup_(closep) int theirs = -1;
 	_cleanup_(closep) int output = -1;
-	struct sandbox sandbox = { .options = options, .landlock_abi = host_landlock_abi() };
+	struct sandbox sandbox = { .options = options, .bind = -1, .landlock_abi = host_landlock_abi() };
 	const char *step = "check the options";
 	int r = -EINVAL;
 

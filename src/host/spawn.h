@@ -42,7 +42,7 @@ struct cgroup;
 #define SPAWN_SHARE_IPC (1u << 2)
 #define SPAWN_SHARE_UTS (1u << 3)
 #define SPAWN_SHARE_TIME (1u << 4)
-#define SPAWN_SHARE_ALL (SPAWN_SHARE_NETWORK | SPAWN_SHARE_PID | SPAWN_SHARE_IPC | SPAWN_SHARE_UTS | SPAWN_SHARE_TIME)
+#define SPAWN_SHARE_ALL ((1u << 5) - 1)
 
 #define SPAWN_MAX_BINDS 24
 #define SPAWN_MAX_FDS 16
@@ -95,7 +95,8 @@ struct spawned_exit {
 /**
  * host_spawn() - start a program
  * @ret_spawned: untouched on failure
- * @ret_step:    what failed ("mount /solution"), a static string; may be NULL; untouched on success
+ * @ret_step:    what failed: a static string ("drop groups"), or the source of a bind that could not
+ *               be mounted; may be NULL; untouched on success
  *
  * Return: 0; -EINVAL bad options; -ETIMEDOUT; or the errno of the step that failed, after which no
  *         process, mount or descriptor is left.

@@ -545,7 +545,7 @@ static void a_start_that_fails_says_where_and_leaves_nothing(void **state)
 	expect_failure(&options, -EBADF, "arrange descriptors");
 	options = options_for(arguments);
 	binds[1].source = "/no/such/folder";
-	expect_failure(&options, -ENOENT, "mount the root");
+	expect_failure(&options, -ENOENT, "/no/such/folder");
 	options = options_for(arguments);
 	options.executable = "/solution/other";
 	expect_failure(&options, -ENOENT, "find the program");
@@ -702,7 +702,10 @@ static int run_all(void)
 		cmocka_unit_test_teardown(the_remains_of_a_dead_instance_are_cleaned, end_run),
 		cmocka_unit_test_teardown(when_all_is_over_no_cgroup_is_left, end_run),
 	};
-	enum { N_ATTEMPTS = sizeof(attempts) / sizeof(attempts[0]), N_SINGLE = sizeof(single) / sizeof(single[0]) };
+	enum {
+		N_ATTEMPTS = sizeof(attempts) / sizeof(attempts[0]),
+		N_SINGLE = sizeof(single) / sizeof(single[0]),
+	};
 	static struct CMUnitTest tests[N_ATTEMPTS + N_SINGLE];
 
 	for (size_t i = 0; i < N_ATTEMPTS; i++)
