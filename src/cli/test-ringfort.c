@@ -174,7 +174,7 @@ static void status_tells_health_by_its_exit_code(void)
 	expect_in(output, "bad\\x1b[2J");
 	assert(!strchr(output, '\033'));
 	assert(run_with(degraded, "status --json") == 1 && strcmp(output, DEGRADED_STATUS "\n") == 0);
-	assert(run_with(degraded, "status --color=always") == 1 && strstr(output, "\033[31mLOST"));
+	assert(run_with(degraded, "status --color=always") == 1 && strstr(output, "\033[0;31mLOST"));
 }
 
 static void no_daemon_is_3_and_says_what_to_do(void)
@@ -401,7 +401,7 @@ static void refuses(int fd, const struct wire_request *request)
 static void a_refusal_of_the_daemon_is_passed_on(void)
 {
 	assert(run_with(refuses, "solution start x") == 1);
-	expect_in(errors, "ringfort: there is no solution 'x\\x1by'");
+	expect_in(errors, "ringfort: x: there is no solution 'x\\x1by'");
 	assert(run_with(refuses, "status") == 4);
 	expect_in(errors, "Permission denied");
 }
