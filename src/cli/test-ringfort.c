@@ -128,12 +128,16 @@ static int run_with(straw answer, const char *arguments)
 	return code;
 }
 
-#define expect_in(text, part) \
-	do { \
-		if (!strstr(text, part)) \
-			fprintf(stderr, "line %d: not there: %s\nthere: %s\n", __LINE__, part, text); \
-		assert(strstr(text, part)); \
-	} while (0)
+#define expect_in(text, part) expect_part(__LINE__, text, part)
+
+static void expect_part(int line, const char *text, const char *part)
+{
+	bool there = strstr(text, part) != NULL;
+
+	if (!there)
+		fprintf(stderr, "line %d: not there: %s\nthere: %s\n", line, part, text);
+	assert(there);
+}
 
 #define HEALTHY_STATUS \
 	"{\"daemon\":{\"version\":\"0.1.0\",\"pid\":4711,\"uptime_s\":7261},\"events\":{\"performed\":1234," \
