@@ -9,6 +9,7 @@
 #include "sensor/modify.h"
 #include "sensor/names.h"
 #include "sensor/scan.h"
+#include "sensor/sensor-internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -27,7 +28,7 @@
 #define GATHER_MS 3       /* from the wake-up to the drain */
 #define READINGS_PER_TICK 64
 #define FLUSH_LIMIT_NS 100000000ull
-#define ROUND_NS 10000000000ull
+#define ROUND_NS 3000000000ull
 
 #define TYPE(ident) (1ull << ringfort_type_##ident)
 
@@ -55,6 +56,7 @@ struct sensor {
 	uint64_t realtime_offset_ns;
 	uint64_t n_skipped; /* of probe_skipped(), told so far */
 	uint64_t now_ns;    /* of the running drain */
+	uint64_t emitted_ns; /* monotonic time of the last event */
 	uint64_t scanned_ns;
 	bool scan_wanted;   /* records that keep the table were lost */
 	bool asleep;        /* the caller waits for the descriptor */
@@ -119,6 +121,13 @@ static bool emit(struct sensor *sensor, const struct probe_record *record,
 		return false;
 	complete(sensor, event, followed);
 	assemble_end(sensor->assembler);
+	/* What the sensor adds of its own (loss, file.modify) is stamped when it is read, and a record
+	 * that was just being written then may be some µs older. */
+	if (event->monotonic_ns < sensor->emitted_ns) {
+		event->time_ns += sensor->emitted_ns - event->monotonic_ns;
+		event->monotonic_ns = sensor->emitted_ns;
+	}
+	sensor->emitted_ns = event->monotonic_ns;
 	loss_next(&sensor->loss, record->type);
 	sensor->options.emit(sensor->options.userdata, event);
 	return true;
@@ -157,13 +166,17 @@ static void handle_record(struct sensor *sensor, const struct probe_record *reco
 	struct followed followed;
 	uint32_t type = record->type;
 
-	if (assemble_check(sensor->assembler, record) < 0) {
-		/* Not what our probe writes; its type and number cannot be believed either. */
+	if (!ringfort_type_info(type)) {
 		tell_loss(sensor, 0, 1, RINGFORT_LOSS_SKIPPED, sensor->now_ns);
 		return;
 	}
 	tell_loss(sensor, type, loss_by_gap(&sensor->loss, record->cpu, type, record->n),
 		  RINGFORT_LOSS_RING_FULL, record->monotonic_ns);
+	if (assemble_check(sensor->assembler, record) < 0) {
+		/* Broken: nothing in it can be believed, but that there was one. */
+		tell_loss(sensor, type, 1, RINGFORT_LOSS_SKIPPED, record->monotonic_ns);
+		return;
+	}
 	follow_record(sensor->follow, record, &followed);
 	if (!subscribed(sensor, type) || followed.unchanged)
 		sensor->loss.n_excluded[type]++;
@@ -310,7 +323,8 @@ static void tick(struct sensor *sensor)
 	follow_refill(sensor->follow, READINGS_PER_TICK);
 	tell_trailing(sensor);
 	if (sensor->scan_wanted && sensor->now_ns - sensor->scanned_ns > ROUND_NS) {
-		scan(sensor->table, sensor->probe, sensor->now_ns);
+		scan(sensor->table, sensor->probe, sensor->options.probe.host_mnt_ns,
+		     sensor->now_ns);
 		sensor->scan_wanted = false;
 		sensor->scanned_ns = sensor->now_ns;
 	}
@@ -507,6 +521,11 @@ int sensor_footprint(const struct sensor *sensor, struct probe_footprint *ret_fo
 	return probe_footprint(sensor->probe, ret_footprint);
 }
 
+struct table *sensor_table(struct sensor *sensor)
+{
+	return sensor->table;
+}
+
 int sensor_fd(const struct sensor *sensor)
 {
 	return sensor->epoll_fd;
@@ -537,7 +556,8 @@ static int fill(struct sensor *sensor)
 
 	if (r < 0)
 		return r;
-	r = scan(sensor->table, sensor->probe, clock_ns(CLOCK_MONOTONIC));
+	r = scan(sensor->table, sensor->probe, sensor->options.probe.host_mnt_ns,
+		     clock_ns(CLOCK_MONOTONIC));
 	return r < 0 ? r : sensor_flush(sensor);
 }
 
