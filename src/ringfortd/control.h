@@ -2,7 +2,7 @@
 /*
  * Control - the state of the control process, shared by its files only.
  *
- * role-control.c owns it and its loop; mailbox-turn.c reads what solutions say; findings.c keeps
+ * role-control.c owns it and its loop; control.c is what the others share; mailbox-turn.c reads what solutions say; findings.c keeps
  * it; connection.c serves the operator; selftest-watch.c proves the types; report.c puts it all into JSON.
  */
 #ifndef RINGFORT_RINGFORTD_CONTROL_H
@@ -80,6 +80,7 @@ struct control {
 	struct selftest_watch selftest;
 	uint64_t token; /* of our last barrier */
 	uint64_t ticket;
+	uint64_t followed;   /* types that operators follow */
 	uint64_t subscribed; /* by us, for operators who follow and for the self-test */
 	uint64_t started_ns;
 	uint64_t n_journal_errors;
@@ -90,7 +91,10 @@ struct control {
 
 uint64_t control_now_ns(void);
 
-/** control_tell() - a message to the supervisor; when that fails the role ends */
+/** control_end() - leave the loop; with an error say what failed */
+void control_end(struct control *control, const char *what, int error);
+
+/** control_tell_supervisor(), control_tell_sensor() - when that fails the role ends */
 void control_tell_supervisor(struct control *control, const struct message *message);
 void control_tell_sensor(struct control *control, const struct message *message);
 
@@ -123,7 +127,6 @@ void connections_reloaded(struct control *control, uint32_t slot, uint64_t gener
 			  const char *reason);
 void connections_done(struct control *control, const struct message *message);
 void connections_gone(struct control *control, uint32_t slot);
-uint64_t connections_types(const struct control *control);
 
 /* selftest-watch.c */
 void selftest_start(struct control *control);
