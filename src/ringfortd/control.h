@@ -37,6 +37,7 @@ struct control_solution {
 	char output[CONTROL_OUTPUT_BYTES]; /* the last bytes that it printed */
 	size_t n_output;
 	bool subscribed;
+	uint64_t started_token; /* barrier of its first subscription, until it has passed */
 	uint64_t types;
 	struct mailbox_progress progress;  /* of this run */
 	uint64_t n_delivered, n_lost;      /* of earlier runs */

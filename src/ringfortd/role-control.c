@@ -99,7 +99,7 @@ static int solution_up(struct control *control, const struct message *message, i
 		return r;
 	solution->class = message->class;
 	solution->subscribed = solution->misbehaves_told = false;
-	solution->types = 0;
+	solution->types = solution->started_token = 0;
 	solution->generation = 0;
 	solution->tokens_ns = control_now_ns();
 	solution->tokens = solution->view.findings_per_second;
