@@ -47,5 +47,5 @@ after=$(hash_of build/src/cli/ringfort)
 [ "$(diff -rq -x .git -x "build*" -x stage -x state "$source" . | grep -c 'differ$')" = 2 ] ||
 	{ diff -rq -x .git -x "build*" -x stage -x state "$source" . | grep 'differ$'; fail "more than events.def and docs/events.md changed"; }
 
-meson test -C build --no-rebuild --suite unit > test.log 2>&1 || { tail -n 50 test.log; fail "unit tests fail"; }
+meson test -C build --no-rebuild --suite unit > test.log 2>&1 || { tail -n 50 test.log; grep -h -i assert build/meson-logs/testlog.txt; fail "unit tests fail"; }
 echo "schema hash $before became $after; $(sed -n 's/^Ok: *//p' test.log) unit tests passed"
