@@ -70,8 +70,11 @@ int host_leave_chroot(void)
 
 	if (!user_namespace_refused())
 		return 0;
+	/* In this order: only a mount of our own namespace can be cloned. */
+	if (unshare(CLONE_NEWNS) < 0)
+		return -errno;
 	folder = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (folder < 0 || unshare(CLONE_NEWNS) < 0)
+	if (folder < 0)
 		return -errno;
 	r = climb();
 	if (r == 0)

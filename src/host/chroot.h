@@ -15,7 +15,8 @@
  * Call it early, as root, from the only thread: it changes the mount namespace of the process.  New
  * mounts of the host go on to appear in it.
  *
- * Return: 0 it was not chrooted; 1 it was, and is not any more; or a negative errno.
+ * Return: 0 it was not chrooted; 1 it was, and is not any more; or a negative errno, after which the
+ *         process stands at a root that it should not use: end it.
  */
 int host_leave_chroot(void);
 

@@ -393,8 +393,10 @@ static int start(struct supervisor *supervisor, struct hand_over *hand)
 	int r;
 
 	r = host_leave_chroot();
-	if (r < 0)
-		log_warning("started in a chroot, and cannot make it a root of its own: %s", strerror(-r));
+	if (r < 0) {
+		log_error("started in a chroot, and cannot make it a root of its own: %s", strerror(-r));
+		return r;
+	}
 	r = open_hand_over(supervisor, hand);
 	if (r < 0)
 		return r;
