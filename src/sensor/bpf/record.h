@@ -5,7 +5,8 @@
  * struct probe_record, then the struct of the type from events.def (the very one that solutions
  * see), then the bytes of its strings.  Spans count from the start of the record.  A path that
  * the probe walked itself stands leaf first, a NUL byte after each name ("bin\0usr\0"), and its
- * ringfort_file has PROBE_FILE_REVERSED in flags: the sensor turns it round.
+ * ringfort_file has PROBE_FILE_REVERSED in flags: the sensor turns it round.  So does the cwd of
+ * process.exec, which has no flags, always.  No name at all is the root.
  */
 #ifndef RINGFORT_SENSOR_RECORD_H
 #define RINGFORT_SENSOR_RECORD_H
@@ -39,6 +40,17 @@ struct probe_record {
 	uint32_t mnt_ns;
 	uint64_t cgroup_id;
 } __attribute__((aligned(8)));
+
+/* A process that was there before us, as the iterator over tasks writes it. */
+struct probe_task {
+	uint32_t pid;
+	uint32_t ppid;
+	uint64_t start_ns;
+	uint64_t parent_start_ns;
+	uint32_t uid, gid, euid, egid;
+	uint32_t loginuid, session, tty, mnt_ns;
+	uint64_t cgroup_id;
+};
 
 /* Counters of one CPU, in a map that the sensor has mapped. */
 struct probe_counters {

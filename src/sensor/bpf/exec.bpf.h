@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Exec - a new image, and attempts at one.
+ *
+ * A success is seen at sched_process_exec: the new address space is alone, so that nobody can
+ * change arguments and environment under us, and the file is the one that runs.  A failure is
+ * seen at sys_exit, by what the caller's memory says then.
+ */
+#ifndef RINGFORT_SENSOR_BPF_EXEC_BPF_H
+#define RINGFORT_SENSOR_BPF_EXEC_BPF_H
+
+#include "path.bpf.h"
+
+#define MAX_ENV 4096
+#define ENV_VARIABLES 2048
+#define ENV_TRUNCATED (1u << 31)
+#define MAX_ARGC 8192 /* of a failed call, where each costs a read */
+
+struct exec_record {
+	struct probe_record head;
+	struct ringfort_process_exec body;
+};
+
+#define EXEC_OFFSET(field) (offsetof(struct exec_record, body) + offsetof(struct ringfort_process_exec, field))
+
+const volatile struct probe_env env;
+
+struct env_walk {
+	uint64_t from;
+	uint64_t end;
+	uint32_t at;
+	uint32_t limit;
+	uint32_t truncated;
+	uint32_t pad;
+};
+
+static __always_inline bool env_wanted(const uint8_t *variable)
+{
+	uint32_t candidates = env.first[variable[0]] & env.second[variable[1]];
+	const uint64_t *word = (const uint64_t *)variable;
+	uint32_t i;
+
+	if (!candidates)
+		return false;
+	for (i = 0; i < PROBE_ENV_NAMES; i++) {
+		if ((word[0] & env.name[i].mask[0]) != env.name[i].value[0] ||
+		    (word[1] & env.name[i].mask[1]) != env.name[i].value[1] ||
+		    (word[2] & env.name[i].mask[2]) != env.name[i].value[2] ||
+		    (word[3] & env.name[i].mask[3]) != env.name[i].value[3])
+			continue;
+		if (candidates & 1u << i)
+			return true;
+	}
+	return false;
+}
+
+static long env_step(uint32_t index, struct env_walk *walk)
+{
+	struct scratch *s = scratch_get();
+	uint32_t at = walk->at & RECORD_MASK;
+	long n;
+
+	if (!s || walk->from >= walk->end)
+		return 1;
+	n = bpf_probe_read_user_str(&s->record[at], MAX_ENV, (void *)walk->from);
+	if (n <= 0) {
+		walk->truncated = 1;
+		return 1;
+	}
+	walk->from += n;
+	if (!env_wanted(&s->record[at]))
+		return 0;
+	if (n == MAX_ENV || at + n > walk->limit) {
+		walk->truncated = 1;
+		return 1;
+	}
+	walk->at = at + n;
+	return 0;
+}
+
+/* Append those variables that are asked for.  Return: the offset behind, or with ENV_TRUNCATED. */
+__noinline uint32_t put_env(uint64_t from, uint64_t end, uint32_t at)
+{
+	struct env_walk walk = {
+		.from = from,
+		.end = end,
+		.at = at & RECORD_MASK,
+		.limit = (at & RECORD_MASK) + MAX_ENV,
+	};
+
+	bpf_loop(ENV_VARIABLES, env_step, &walk, 0);
+	if (walk.truncated || walk.from < walk.end)
+		walk.at |= ENV_TRUNCATED;
+	return walk.at;
+}
+
+static __always_inline uint32_t character_device(uint32_t rdev)
+{
+	uint32_t major = rdev >> 20;
+
+	if (rdev == (1u << 20 | 3))
+		return RINGFORT_STDIO_NULL;
+	/* vt and serial, /dev/tty and console, pseudo terminals, the serial lines of ARM and USB,
+	 * the hypervisor's console */
+	if (major == 4 || major == 5 || (major >= 136 && major <= 143) || major == 188 ||
+	    major == 204 || major == 229)
+		return RINGFORT_STDIO_TTY;
+	return RINGFORT_STDIO_DEVICE;
+}
+
+static __always_inline uint32_t stdio_kind(const struct file *file)
+{
+	struct inode *inode;
+
+	if (!file)
+		return RINGFORT_STDIO_CLOSED;
+	inode = BPF_CORE_READ(file, f_inode);
+	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
+	case S_IFREG:
+		return RINGFORT_STDIO_FILE;
+	case S_IFDIR:
+		return RINGFORT_STDIO_DIRECTORY;
+	case S_IFCHR:
+		return character_device(BPF_CORE_READ(inode, i_rdev));
+	case S_IFBLK:
+		return RINGFORT_STDIO_DEVICE;
+	case S_IFIFO:
+		return RINGFORT_STDIO_PIPE;
+	case S_IFSOCK:
+		return RINGFORT_STDIO_SOCKET;
+	default:
+		return RINGFORT_STDIO_OTHER;
+	}
+}
+
+static __always_inline void put_stdio(struct ringfort_process_exec *body, struct task_struct *task)
+{
+	struct file *files[3] = { 0 };
+
+	/* A table has room for 64 descriptors at least. */
+	if (task->files)
+		bpf_probe_read_kernel(files, sizeof(files), task->files->fdt->fd);
+	body->stdin_is = stdio_kind(files[0]);
+	body->stdout_is = stdio_kind(files[1]);
+	body->stderr_is = stdio_kind(files[2]);
+}
+
+/* Append the working directory, leaf first. */
+static __always_inline uint32_t put_cwd(struct scratch *s, struct exec_record *record,
+					struct task_struct *task, uint32_t at)
+{
+	uint32_t end;
+
+	if (!task->fs)
+		return at;
+	end = walk_path(s, &task->fs->pwd, at) & RECORD_MASK;
+	record->body.cwd = span_of(at, end);
+	return end;
+}
+
+/* Append the arguments.  They lie in one piece, a NUL byte after each. */
+static __always_inline uint32_t put_argv(struct scratch *s, struct exec_record *record,
+					 struct mm_struct *mm)
+{
+	uint32_t at = sizeof(*record);
+	uint64_t from = mm->arg_start, n = mm->arg_end - from;
+
+	if (n > MAX_ARGV) {
+		n = MAX_ARGV;
+		record->body.flags |= 1u << RINGFORT_EXEC_ARGV_TRUNCATED;
+	}
+	if (n == 0)
+		return at;
+	/* Just written by the kernel itself, so resident; a page that was reclaimed since is a cut. */
+	if (bpf_probe_read_user(&s->record[at], n, (void *)from)) {
+		record->body.flags |= 1u << RINGFORT_EXEC_ARGV_TRUNCATED;
+		return at;
+	}
+	s->record[at + n - 1] = '\0';
+	record->body.argv = span_of(at, at + n);
+	return at + n;
+}
+
+static __always_inline uint32_t put_kernel_string(struct scratch *s, struct ringfort_span *span,
+						  const char *from, uint32_t at)
+{
+	long n = bpf_probe_read_kernel_str(&s->record[at & RECORD_MASK], MAX_PATH, from);
+
+	if (n <= 0)
+		return at;
+	*span = span_of(at, at + n);
+	return at + n;
+}
+
+/*
+ * A script: its own inode is gone here, only its name as called is left.  The working directory
+ * and that name lie side by side, so that a relative name costs no second walk.
+ */
+static __always_inline void put_script(struct scratch *s, struct exec_record *record,
+				       uint32_t begin, uint32_t called)
+{
+	struct ringfort_file *script = &record->body.script;
+
+	record->body.flags |= 1u << RINGFORT_EXEC_SCRIPT;
+	script->quality = RINGFORT_QUALITY_CALLER;
+	script->mnt_ns = mount_namespace(bpf_get_current_task_btf());
+	if (script->mnt_ns != host_mnt_ns)
+		script->flags |= 1u << RINGFORT_FILE_FOREIGN_NS;
+	script->path = record->body.called;
+	if (s->record[called & RECORD_MASK] == '/')
+		return;
+	script->flags |= PROBE_FILE_RELATIVE;
+	script->path.offset = begin;
+	script->path.length += called - begin;
+}
+
+/* Append where and as what the image was called: working directory, path, interpreter. */
+static __always_inline uint32_t put_origin(struct scratch *s, struct exec_record *record,
+					   struct task_struct *task, struct linux_binprm *bprm,
+					   uint32_t at)
+{
+	const char *filename = bprm->filename, *interp = bprm->interp;
+	uint32_t begin = at, called;
+
+	at = put_cwd(s, record, task, at);
+	/* An empty name closes the folder's; the root is one itself. */
+	if (at - begin > 1)
+		s->record[at++ & RECORD_MASK] = '\0';
+	called = at;
+	at = put_kernel_string(s, &record->body.called, filename, at);
+	if (interp != filename) {
+		put_script(s, record, begin, called);
+		at = put_kernel_string(s, &record->body.interpreter, interp, at);
+	}
+	return at;
+}
+
+static __always_inline void put_privilege(struct exec_record *record, struct task_struct *task,
+					  struct linux_binprm *bprm)
+{
+	if (BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
+		record->body.flags |= 1u << RINGFORT_EXEC_SECURE;
+	bpf_probe_read_kernel(&record->body.cap_effective, sizeof(record->body.cap_effective),
+			      &task->cred->cap_effective);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	struct scratch *s = scratch_get();
+	struct exec_record *record;
+	uint32_t at, file_flags, end;
+
+	if (!s)
+		return 0;
+	record = (struct exec_record *)s->record;
+	__builtin_memset(&record->body, 0, sizeof(record->body));
+	s->call.via = RINGFORT_VIA_SYSCALL;
+	at = put_argv(s, record, task->mm);
+	record->body.argc = bprm->argc;
+	at = put_file(address_of(s, bprm->file), EXEC_OFFSET(file), at) & RECORD_MASK;
+	file_flags = record->body.file.flags;
+	if (file_flags & 1u << RINGFORT_FILE_MEMFD)
+		record->body.flags |= 1u << RINGFORT_EXEC_MEMFD;
+	if (file_flags & 1u << RINGFORT_FILE_DELETED)
+		record->body.flags |= 1u << RINGFORT_EXEC_DELETED;
+	at = put_origin(s, record, task, bprm, at);
+	end = put_env(task->mm->env_start, task->mm->env_end, at);
+	if (end & ENV_TRUNCATED)
+		record->body.flags |= 1u << RINGFORT_EXEC_ENV_TRUNCATED;
+	end &= RECORD_MASK;
+	if (end > at)
+		record->body.env = span_of(at, end);
+	put_stdio(&record->body, task);
+	put_privilege(record, task, bprm);
+	send(ringfort_type_process_exec, end);
+	return 0;
+}
+
+struct argv_walk {
+	uint64_t from;
+	uint32_t at;
+	uint32_t end;
+	uint32_t argc;
+	uint32_t compat;
+	uint32_t truncated;
+	uint32_t pad;
+};
+
+static __always_inline uint64_t read_pointer(uint64_t from, bool compat)
+{
+	uint64_t pointer = 0;
+
+	bpf_probe_read_user(&pointer, compat ? 4 : 8, (void *)from);
+	return pointer;
+}
+
+/* One argument of a failed call; those behind the limit are counted only. */
+static long argv_step(uint32_t index, struct argv_walk *walk)
+{
+	struct scratch *s = scratch_get();
+	uint64_t pointer = read_pointer(walk->from, walk->compat);
+	uint32_t at = walk->at & RECORD_MASK, room = walk->end - at;
+	long n;
+
+	if (!s || !pointer)
+		return 1;
+	walk->argc++;
+	walk->from += walk->compat ? 4 : 8;
+	if (walk->truncated)
+		return 0;
+	if (room == 0 || room > MAX_ARGV) {
+		walk->truncated = 1;
+		return 0;
+	}
+	n = bpf_probe_read_user_str(&s->record[at], room, (void *)pointer);
+	if (n > 0)
+		walk->at = at + n;
+	walk->truncated = n <= 0 || (uint32_t)n == room;
+	return 0;
+}
+
+/* Append the arguments of a failed call, from the caller's memory. */
+static __always_inline uint32_t put_called_argv(struct scratch *s, struct exec_record *record,
+						uint32_t at)
+{
+	const struct call *call = &s->call;
+	struct argv_walk walk = {
+		.from = call->args[call->is.value & 7],
+		.at = at,
+		.end = at + MAX_ARGV,
+		.compat = call->compat,
+	};
+
+	if (walk.from)
+		bpf_loop(MAX_ARGC, argv_step, &walk, 0);
+	record->body.argc = walk.argc;
+	if (walk.truncated || walk.argc == MAX_ARGC)
+		record->body.flags |= 1u << RINGFORT_EXEC_ARGV_TRUNCATED;
+	walk.at &= RECORD_MASK;
+	if (walk.at > at)
+		record->body.argv = span_of(at, walk.at);
+	return walk.at;
+}
+
+__noinline int handle_exec_failed(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct scratch *s = scratch_get();
+	struct exec_record *record;
+	const struct call *call;
+	uint32_t at;
+
+	if (!s)
+		return 0;
+	call = &s->call;
+	/* A success was told of by sched_process_exec; a mere check is no attempt. */
+	if (call->result >= 0 || call->args[call->is.flags & 7] & AT_EXECVE_CHECK)
+		return 0;
+	record = (struct exec_record *)s->record;
+	__builtin_memset(&record->body, 0, sizeof(record->body));
+	record->body.error = error_of(call);
+	at = put_called_argv(s, record, sizeof(*record));
+	at = put_target(s, EXEC_OFFSET(file), at) & RECORD_MASK;
+	at = put_string(call->args[call->is.path & 7], EXEC_OFFSET(called), at) & RECORD_MASK;
+	at = put_cwd(s, record, task, at);
+	put_stdio(&record->body, task);
+	bpf_probe_read_kernel(&record->body.cap_effective, sizeof(record->body.cap_effective),
+			      &task->cred->cap_effective);
+	send(ringfort_type_process_exec, at);
+	return 0;
+}
+
+#endif

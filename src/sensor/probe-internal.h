@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Probe, inside - what the probe-*.c files share. */
+#ifndef RINGFORT_SENSOR_PROBE_INTERNAL_H
+#define RINGFORT_SENSOR_PROBE_INTERNAL_H
+
+#include "sensor/bpf/calls.h"
+#include "sensor/probe.h"
+#include "sensor/ringbuf.h"
+
+#include <bpf/libbpf.h>
+
+#define PROBE_MAX_HOOKS 16
+
+struct probe_bpf; /* the skeleton */
+
+/* A hook as it stands: which program serves it, and why not, if none does. */
+struct probe_hook_state {
+	struct bpf_program *program; /* NULL: this kernel has no such hook */
+	struct bpf_link *link;       /* NULL: not attached */
+	char why[128];               /* "" unless it could not be attached */
+};
+
+struct probe {
+	struct probe_bpf *bpf;
+	struct probe_hook_state hooks[PROBE_MAX_HOOKS];
+	struct ringbuf *rare;
+	struct ringbuf *bulk;
+	struct ringbuf *current;  /* whose record was peeked and not yet released */
+	uint64_t until_ns;        /* of the drain that is going on */
+	bool drained;             /* the last peek found nothing */
+	int epoll_fd;
+	unsigned int n_cpus;
+	struct probe_counters *counters;
+	size_t counters_bytes;
+	void (*log)(void *userdata, const char *message);
+	void *userdata;
+};
+
+/** probe_log() - tell the owner, if it wants to know */
+void probe_log(const struct probe *probe, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/** probe_hooks_choose() - before loading: keep of each hook the program that fits this kernel */
+int probe_hooks_choose(struct probe *probe);
+void probe_hooks_detach(struct probe *probe);
+
+/** probe_calls_fill() - tell the programs which calls and operations these types need */
+void probe_calls_fill(struct probe *probe, uint64_t types);
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Probe - our programs in the kernel, and the records that they write. */
+#include "sensor/probe.h"
+
+#include "base/cleanup.h"
+#include "sensor/probe-internal.h"
+#include "probe.skel.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+
+static void probe_freep(struct probe **probe)
+{
+	probe_free(*probe);
+}
+
+void probe_log(const struct probe *probe, const char *format, ...)
+{
+	char message[1024];
+	va_list arguments;
+
+	if (!probe->log)
+		return;
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	message[strcspn(message, "\n")] = '\0';
+	probe->log(probe->userdata, message);
+}
+
+/* libbpf has one printer per process and hands it nothing of ours. */
+static const struct probe *printing;
+
+static int print(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	char line[512];
+
+	if (level != LIBBPF_WARN || !printing)
+		return 0;
+	vsnprintf(line, sizeof(line), format, arguments);
+	probe_log(printing, "%s", line);
+	return 0;
+}
+
+/* A name of the options, "PATH" or "LD_*", into the form that the program compares. */
+static int env_add(struct probe_env *env, uint32_t index, const char *name)
+{
+	char text[PROBE_ENV_NAME_SIZE + 2], mask[PROBE_ENV_NAME_SIZE] = { 0 };
+	size_t length = strlen(name);
+
+	if (length < 2 || length >= PROBE_ENV_NAME_SIZE - 1 || strchr(name, '='))
+		return -EINVAL;
+	memset(text, 0, sizeof(text));
+	memcpy(text, name, length);
+	if (text[length - 1] == '*')
+		text[--length] = '\0';
+	else
+		text[length++] = '=';
+	memset(mask, 0xff, length);
+	memcpy(env->name[index].value, text, PROBE_ENV_NAME_SIZE);
+	memcpy(env->name[index].mask, mask, PROBE_ENV_NAME_SIZE);
+	env->first[(uint8_t)text[0]] |= 1u << index;
+	for (uint32_t i = 0; i < 256; i++)
+		if (length < 2 || i == (uint8_t)text[1])
+			env->second[i] |= 1u << index;
+	return 0;
+}
+
+static int configure(struct probe *probe, const struct probe_options *options)
+{
+	struct probe_bpf *bpf = probe->bpf;
+	int r;
+
+	if (options->n_env > PROBE_ENV_NAMES)
+		return -EINVAL;
+	for (uint32_t i = 0; i < options->n_env; i++) {
+		r = env_add((struct probe_env *)&bpf->rodata->env, i, options->env[i]);
+		if (r < 0) {
+			probe_log(probe, "cannot report the environment variable '%s'", options->env[i]);
+			return r;
+		}
+	}
+	bpf->rodata->host_mnt_ns = options->host_mnt_ns;
+	r = bpf_map__set_max_entries(bpf->maps.scratches, probe->n_cpus);
+	if (r == 0)
+		r = bpf_map__set_max_entries(bpf->maps.counters, probe->n_cpus);
+	if (r == 0)
+		r = bpf_map__set_max_entries(bpf->maps.rare, (uint32_t)options->rare_bytes);
+	if (r == 0)
+		r = bpf_map__set_max_entries(bpf->maps.bulk, (uint32_t)options->bulk_bytes);
+	return r;
+}
+
+static int load(struct probe *probe, const struct probe_options *options)
+{
+	libbpf_print_fn_t before = libbpf_set_print(print);
+	int r = -ENOMEM;
+
+	printing = probe;
+	probe->bpf = probe_bpf__open();
+	if (!probe->bpf) {
+		r = -errno;
+		goto out;
+	}
+	r = configure(probe, options);
+	if (r < 0)
+		goto out;
+	r = probe_hooks_choose(probe);
+	if (r < 0)
+		goto out;
+	r = probe_bpf__load(probe->bpf);
+out:
+	printing = NULL;
+	libbpf_set_print(before);
+	return r;
+}
+
+static int map_counters(struct probe *probe)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *map;
+
+	probe->counters_bytes =
+		(probe->n_cpus * sizeof(struct probe_counters) + page - 1) & ~(page - 1);
+	map = mmap(NULL, probe->counters_bytes, PROT_READ, MAP_SHARED,
+		   bpf_map__fd(probe->bpf->maps.counters), 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	probe->counters = map;
+	return 0;
+}
+
+static int open_ring(struct probe *probe, struct ringbuf **ret_ring, struct bpf_map *map)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int r;
+
+	r = ringbuf_new(ret_ring, bpf_map__fd(map), bpf_map__max_entries(map));
+	if (r < 0)
+		return r;
+	if (epoll_ctl(probe->epoll_fd, EPOLL_CTL_ADD, bpf_map__fd(map), &event) < 0)
+		return -errno;
+	return 0;
+}
+
+int probe_new(struct probe **ret_probe, const struct probe_options *options)
+{
+	_cleanup_(probe_freep) struct probe *probe = calloc(1, sizeof(*probe));
+	int r;
+
+	if (!probe)
+		return -ENOMEM;
+	probe->epoll_fd = -1;
+	probe->log = options->log;
+	probe->userdata = options->userdata;
+	r = libbpf_num_possible_cpus();
+	if (r < 0)
+		return r;
+	probe->n_cpus = (unsigned int)r;
+	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
+		return -EOPNOTSUPP;
+	r = load(probe, options);
+	if (r < 0)
+		return r;
+	probe->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (probe->epoll_fd < 0)
+		return -errno;
+	r = open_ring(probe, &probe->rare, probe->bpf->maps.rare);
+	if (r < 0)
+		return r;
+	r = open_ring(probe, &probe->bulk, probe->bpf->maps.bulk);
+	if (r < 0)
+		return r;
+	r = map_counters(probe);
+	if (r < 0)
+		return r;
+	*ret_probe = take_ptr(probe);
+	return 0;
+}
+
+struct probe *probe_free(struct probe *probe)
+{
+	if (!probe)
+		return NULL;
+	probe_hooks_detach(probe);
+	if (probe->counters)
+		munmap(probe->counters, probe->counters_bytes);
+	ringbuf_free(probe->rare);
+	ringbuf_free(probe->bulk);
+	close_fd(probe->epoll_fd);
+	probe_bpf__destroy(probe->bpf);
+	free(probe);
+	return NULL;
+}
+
+int probe_fd(const struct probe *probe)
+{
+	return probe->epoll_fd;
+}
+
+void probe_arm(struct probe *probe)
+{
+	/* Before the drain that follows: one of us two sees the other's write. */
+	__atomic_store_n(&probe->bpf->bss->armed.flag, 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/*
+ * The bulk ring's end is read first: whatever led to a record there (the fork and the exec of its
+ * process) was in the rare ring before it, so that it is seen in the same drain.
+ */
+static void begin_drain(struct probe *probe, uint64_t until_ns)
+{
+	probe->until_ns = until_ns;
+	probe->drained = false;
+	ringbuf_look(probe->bulk);
+	ringbuf_look(probe->rare);
+}
+
+static int end_drain(struct probe *probe)
+{
+	probe->drained = true;
+	ringbuf_give_back(probe->bulk);
+	ringbuf_give_back(probe->rare);
+	return 0;
+}
+
+int probe_peek(struct probe *probe, uint64_t until_ns, const struct probe_record **ret_record)
+{
+	const struct probe_record *rare = NULL, *bulk = NULL, *record;
+	int r, b;
+
+	if (probe->drained || until_ns != probe->until_ns)
+		begin_drain(probe, until_ns);
+	r = ringbuf_peek(probe->rare, &rare);
+	b = ringbuf_peek(probe->bulk, &bulk);
+	/* One that is being written this very moment may be older than what we have. */
+	if (r < 0 || b < 0 || (r == 0 && b == 0))
+		return end_drain(probe);
+	record = !bulk || (rare && rare->monotonic_ns <= bulk->monotonic_ns) ? rare : bulk;
+	if (record->monotonic_ns > until_ns)
+		return end_drain(probe);
+	probe->current = record == rare ? probe->rare : probe->bulk;
+	*ret_record = record;
+	return 1;
+}
+
+void probe_release(struct probe *probe)
+{
+	if (probe->current)
+		ringbuf_pop(probe->current);
+	probe->current = NULL;
+}
+
+const struct probe_counters *probe_counters(const struct probe *probe, unsigned int cpu)
+{
+	return cpu < probe->n_cpus ? &probe->counters[cpu] : NULL;
+}
+
+unsigned int probe_n_cpus(const struct probe *probe)
+{
+	return probe->n_cpus;
+}
