@@ -309,13 +309,3 @@ void make_body_target_pid(struct maker *maker, const struct field_row *row, stru
 {
 	set_number(maker, ret, ((const struct ringfort_proc *)body(maker, row))->pid);
 }
-
-void make_rename_names(struct maker *maker, const struct field_row *row, struct sigma_value *ret)
-{
-	const struct ringfort_file_rename *rename = ringfort_as_file_rename(maker->event);
-
-	add_to_list(maker, ret, ringfort_string(maker->event, rename->from.path),
-		    rename->from.path.length);
-	add_to_list(maker, ret, ringfort_string(maker->event, rename->to.path),
-		    rename->to.path.length);
-}

@@ -35,7 +35,6 @@ field_maker make_body_ip;
 field_maker make_body_port;
 field_maker make_body_ipv6;  /* true or false */
 field_maker make_body_target_pid;
-field_maker make_rename_names; /* both names of file.rename */
 
 /* make_called() - a path as called, made absolute with the working directory; absent when there
  * is none */

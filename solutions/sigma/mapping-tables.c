@@ -203,18 +203,16 @@ static const struct field_row open_joined[] = {
 
 #define RENAME_CALLS "rename renameat renameat2"
 static const struct field_row rename_syscall[] = { TYPE("SYSCALL"), ROWS_SYSCALL(RENAME_CALLS) };
-static const struct field_row rename_from[] = {
-	TYPE("PATH"), { "name", make_body_file, B(file_rename, from) }, NAMETYPE("DELETE"),
+#define ROWS_FROM { "name", make_body_file, B(file_rename, from) }, NAMETYPE("DELETE")
+#define ROWS_TO { "name", make_body_file, B(file_rename, to) }, NAMETYPE("CREATE")
+static const struct field_row rename_from[] = { TYPE("PATH"), ROWS_FROM };
+static const struct field_row rename_to[] = { TYPE("PATH"), ROWS_TO };
+/* One join for each name: in lists, either name would go with either nametype. */
+static const struct field_row rename_joined_from[] = {
+	JOINED, ROWS_SYSCALL(RENAME_CALLS), ROWS_FROM, ROW_CWD,
 };
-static const struct field_row rename_to[] = {
-	TYPE("PATH"), { "name", make_body_file, B(file_rename, to) }, NAMETYPE("CREATE"),
-};
-static const struct field_row rename_joined[] = {
-	JOINED,
-	ROWS_SYSCALL(RENAME_CALLS),
-	{ "name", make_rename_names },
-	{ "nametype", make_constants, 0, "DELETE CREATE" },
-	ROW_CWD,
+static const struct field_row rename_joined_to[] = {
+	JOINED, ROWS_SYSCALL(RENAME_CALLS), ROWS_TO, ROW_CWD,
 };
 
 #define UNLINK_CALLS "unlink unlinkat rmdir"
@@ -300,7 +298,8 @@ const struct record_table mapping_tables[] = {
 	AUDITD(file_rename, rename_syscall, true, NULL),
 	AUDITD(file_rename, rename_from, false, NULL),
 	AUDITD(file_rename, rename_to, false, NULL),
-	AUDITD(file_rename, rename_joined, true, NULL),
+	AUDITD(file_rename, rename_joined_from, true, NULL),
+	AUDITD(file_rename, rename_joined_to, true, NULL),
 	AUDITD(file_unlink, unlink_syscall, true, NULL),
 	AUDITD(file_unlink, unlink_path, false, NULL),
 	AUDITD(file_unlink, unlink_joined, true, NULL),
