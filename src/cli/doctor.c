@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ringfort doctor - what can be seen on this kernel, proved by a self-test. */
+#include "base/cleanup.h"
+#include "cli/cli.h"
+#include "cli/daemon.h"
+#include "cli/table.h"
+#include "cli/tree.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Every type is performed and awaited: some seconds, more on a busy machine. */
+#define ANSWER_WITHIN_S 120
+
+static enum ink level_ink(const char *level)
+{
+	if (strcmp(level, "unavailable") == 0)
+		return INK_RED;
+	return strncmp(level, "block", 5) == 0 ? INK_GREEN : INK_PLAIN;
+}
+
+static enum ink selftest_ink(const char *selftest)
+{
+	if (strcmp(selftest, "passed") == 0)
+		return INK_GREEN;
+	return strcmp(selftest, "failed") == 0 ? INK_RED : INK_YELLOW;
+}
+
+static void print_types(const struct screen *screen, const json_t *types)
+{
+	_cleanup_(table_freep) struct table *table = table_new("TYPE LEVEL SELF-TEST HOOK WHY-NOT-BETTER");
+
+	for (size_t i = 0; i < json_array_size(types); i++) {
+		const json_t *type = json_array_get(types, i);
+		const char *level = tree_string(type, "level");
+		const char *selftest = tree_string(type, "selftest");
+
+		table_cell(table, INK_BOLD, "%s", tree_string(type, "name"));
+		table_cell(table, level_ink(level), "%s", level);
+		table_cell(table, selftest_ink(selftest), "%s", selftest);
+		table_cell(table, INK_PLAIN, "%s", tree_string(type, "hook"));
+		table_cell(table, INK_DIM, "%s", tree_string(type, "why"));
+	}
+	table_print(table, screen);
+}
+
+static void print_kernel(const struct screen *screen, const json_t *kernel)
+{
+	unsigned long long map_bytes = tree_uint(kernel, "map_bytes");
+
+	fprintf(screen->file,
+		"\nin the kernel: %llu programs with %llu instructions, %llu KiB of maps;\n"
+		"of vendors: %llu programs, %llu bytes of content\n",
+		(unsigned long long)tree_uint(kernel, "programs"),
+		(unsigned long long)tree_uint(kernel, "instructions"), (map_bytes + 1023) / 1024,
+		(unsigned long long)tree_uint(kernel, "vendor_programs"),
+		(unsigned long long)tree_uint(kernel, "content_bytes"));
+}
+
+static bool any_failed(const json_t *types)
+{
+	for (size_t i = 0; i < json_array_size(types); i++)
+		if (strcmp(tree_string(json_array_get(types, i), "selftest"), "failed") == 0)
+			return true;
+	return false;
+}
+
+static int on_packet(struct cli *cli, const struct packet *packet, void *context)
+{
+	const json_t *types;
+	json_t *report;
+	int code;
+
+	if (packet->kind != WIRE_JSON)
+		return CLI_OK;
+	report = tree_parse(packet->data, packet->size);
+	if (!report)
+		return daemon_complain(cli->socket, -EBADMSG);
+	types = json_object_get(report, "types");
+	if (cli->options->given & OPTION_BIT(JSON)) {
+		fwrite(packet->data, 1, packet->size, cli->out.file);
+		fputc('\n', cli->out.file);
+	} else {
+		print_types(&cli->out, types);
+		print_kernel(&cli->out, json_object_get(report, "kernel"));
+	}
+	code = any_failed(types) ? CLI_FAILED : CLI_OK;
+	json_decref(report);
+	return code;
+}
+
+int command_doctor(struct cli *cli)
+{
+	struct wire_request request = { .operation = WIRE_DOCTOR };
+
+	return daemon_ask(cli, request, ANSWER_WITHIN_S, on_packet, NULL);
+}

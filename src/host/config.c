@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Config - tables of its keys, and the check of what came through a pipe. */
+#include "host/config.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "host/names.h"
+#include "host/spawn.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define N(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Numbers with their bounds and defaults, by the map that holds them. */
+#define UIDS(X) \
+	X(first, uid_first, 100000, 4000000000, 1900000000) \
+	X(count, uid_count, 1, 65536, 256)
+#define RINGS(X) \
+	X(rare_kb, rare_kb, 64, 1048576, 4096) \
+	X(bulk_kb, bulk_kb, 64, 1048576, 16384) \
+	X(broadcast_kb, broadcast_kb, 1024, 1048576, 16384)
+#define FINDINGS(X) \
+	X(max_mb, findings_max_mb, 1, 65536, 64) \
+	X(files, findings_files, 2, 1000, 8)
+
+/* What changes which code runs, or where it talks to: the loader's, the shells', the proxies'. */
+static const char *const default_environment[] = {
+	"LD_*", "PATH", "HOME", "SHELL", "USER", "LOGNAME", "SUDO_*", "SSH_CONNECTION", "SSH_CLIENT",
+	"SSH_TTY", "BASH_ENV", "ENV", "IFS", "PYTHONPATH", "PYTHONSTARTUP", "PERL5LIB", "PERL5OPT",
+	"RUBYOPT", "NODE_OPTIONS", "GCONV_PATH", "GLIBC_TUNABLES", "HTTP_PROXY", "HTTPS_PROXY",
+	"ALL_PROXY", "http_proxy", "https_proxy", "HISTFILE", "HISTSIZE", "TERM", "DISPLAY",
+};
+
+_Static_assert(N(default_environment) <= CONFIG_MAX_ENVIRONMENT, "they fit");
+
+static const struct {
+	const char *name;
+	enum log_level level;
+} log_levels[] = {
+	{ "error", LOG_LEVEL_ERROR },
+	{ "warning", LOG_LEVEL_WARNING },
+	{ "info", LOG_LEVEL_INFO },
+	{ "debug", LOG_LEVEL_DEBUG },
+};
+
+void config_default(struct config *ret_config)
+{
+	memset(ret_config, 0, sizeof(*ret_config));
+	ret_config->all_packages = 1;
+	ret_config->log_level = LOG_LEVEL_INFO;
+	ret_config->n_environment = N(default_environment);
+	for (size_t i = 0; i < N(default_environment); i++)
+		memcpy(ret_config->environment[i], default_environment[i],
+		       strlen(default_environment[i]));
+#define X(key, member, least, most, fallback) ret_config->member = fallback;
+	UIDS(X) RINGS(X) FINDINGS(X)
+#undef X
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+#define NUMBER(key_, member, least_, most_, fallback) \
+	{ .key = #key_, .read = yaml_read_number, .offset = offsetof(struct config, member), \
+	  .least = least_, .most = most_ },
+
+static const struct yaml_field uid_fields[] = { UIDS(NUMBER) };
+static const struct yaml_field ring_fields[] = { RINGS(NUMBER) };
+static const struct yaml_field finding_fields[] = { FINDINGS(NUMBER) };
+
+static bool power_of_two(uint32_t value)
+{
+	return value && (value & (value - 1)) == 0;
+}
+
+/* Bytes 1 to 63 of a variable's name, of which the last may be '*'. */
+static bool variable_name(const char *text)
+{
+	size_t length = strcspn(text, "*= ");
+
+	return text[0] && strlen(text) < CONFIG_VARIABLE_SIZE && length > 0 &&
+	       (text[length] == '\0' || strcmp(text + length, "*") == 0);
+}
+
+static int read_uids(void *out, const struct yaml_item *item, const struct yaml_field *field,
+		     struct yaml_error *ret_error)
+{
+	return yaml_fill(out, item, uid_fields, N(uid_fields), ret_error);
+}
+
+static int read_rings(void *out, const struct yaml_item *item, const struct yaml_field *field,
+		      struct yaml_error *ret_error)
+{
+	struct config *config = out;
+	int r;
+
+	r = yaml_fill(config, item, ring_fields, N(ring_fields), ret_error);
+	if (r != 0)
+		return r;
+	if (!power_of_two(config->rare_kb) || !power_of_two(config->bulk_kb) ||
+	    !power_of_two(config->broadcast_kb))
+		return yaml_refuse(ret_error, item->line, "the sizes of rings must be powers of two");
+	return 0;
+}
+
+static int read_findings(void *out, const struct yaml_item *item, const struct yaml_field *field,
+			 struct yaml_error *ret_error)
+{
+	return yaml_fill(out, item, finding_fields, N(finding_fields), ret_error);
+}
+
+static int read_log_level(void *out, const struct yaml_item *item, const struct yaml_field *field,
+			  struct yaml_error *ret_error)
+{
+	const struct yaml_field text = { .key = field->key, .size = 16 };
+	char word[16];
+	int r;
+
+	r = yaml_read_text(word, item, &text, ret_error);
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < N(log_levels); i++)
+		if (strcmp(log_levels[i].name, word) == 0) {
+			*(uint32_t *)out = log_levels[i].level;
+			return 0;
+		}
+	return yaml_refuse(ret_error, item->line, "log_level must be error, warning, info or debug");
+}
+
+static int read_environment(void *out, const struct yaml_item *item, const struct yaml_field *field,
+			    struct yaml_error *ret_error)
+{
+	const struct yaml_field name = {
+		.key = field->key, .size = CONFIG_VARIABLE_SIZE, .valid = variable_name,
+		.must = "be the name of a variable, with * at its end at most",
+	};
+	struct config *config = out;
+	int r;
+
+	if (item->kind != YAML_ITEM_LIST)
+		return yaml_refuse(ret_error, item->line, "environment must be a list");
+	config->n_environment = 0;
+	memset(config->environment, 0, sizeof(config->environment));
+	for (const struct yaml_item *at = item->first; at; at = at->next) {
+		if (config->n_environment == CONFIG_MAX_ENVIRONMENT)
+			return yaml_refuse(ret_error, at->line, "environment has more than %d entries",
+					   CONFIG_MAX_ENVIRONMENT);
+		r = yaml_read_text(config->environment[config->n_environment], at, &name, ret_error);
+		if (r != 0)
+			return r;
+		config->n_environment++;
+	}
+	return 0;
+}
+
+static int read_arguments(void *out, const struct yaml_item *item, const struct yaml_field *field,
+			  struct yaml_error *ret_error)
+{
+	struct config_solution *solution = out;
+
+	solution->own_arguments = 1;
+	return yaml_read_list(&solution->arguments, item, field, ret_error);
+}
+
+static const struct yaml_field solution_fields[] = {
+	{ .key = "name", .read = yaml_read_text, .offset = offsetof(struct config_solution, name),
+	  .size = PLAIN_NAME_SIZE, .valid = plain_name, .must = "be 1 to 32 of a-z, 0-9 and -",
+	  .required = true },
+	{ .key = "package", .read = yaml_read_text, .offset = offsetof(struct config_solution, package),
+	  .size = PLAIN_TEXT_SIZE, .valid = plain_absolute_path,
+	  .must = "be an absolute path, without . and .." },
+	{ .key = "enabled", .read = yaml_read_bool, .offset = offsetof(struct config_solution, enabled) },
+	{ .key = "grant", .read = names_read_events, .offset = offsetof(struct config_solution, grant) },
+	{ .key = "share", .read = names_read_share, .offset = offsetof(struct config_solution, share) },
+	{ .key = "content", .read = yaml_read_list, .offset = offsetof(struct config_solution, content),
+	  .valid = plain_absolute_path, .must = "be absolute paths, without . and .." },
+	{ .key = "arguments", .read = read_arguments },
+};
+
+static struct config_solution *find_or_add(struct config *config, const char *name)
+{
+	for (uint32_t i = 0; i < config->n_solutions; i++)
+		if (strcmp(config->solutions[i].name, name) == 0)
+			return &config->solutions[i];
+	if (config->n_solutions == CONFIG_MAX_SOLUTIONS)
+		return NULL;
+	return &config->solutions[config->n_solutions++];
+}
+
+static int read_solutions(void *out, const struct yaml_item *item, const struct yaml_field *field,
+			  struct yaml_error *ret_error)
+{
+	struct config *config = out;
+	uint64_t seen = 0;
+
+	if (item->kind != YAML_ITEM_LIST)
+		return yaml_refuse(ret_error, item->line, "solutions must be a list");
+	config->all_packages = 0;
+	for (const struct yaml_item *at = item->first; at; at = at->next) {
+		struct config_solution solution, *place;
+		int r;
+
+		memset(&solution, 0, sizeof(solution));
+		solution.enabled = 1;
+		solution.grant = names_all_events();
+		r = yaml_fill(&solution, at, solution_fields, N(solution_fields), ret_error);
+		if (r != 0)
+			return r;
+		place = find_or_add(config, solution.name);
+		if (!place)
+			return yaml_refuse(ret_error, at->line, "more than %d solutions", CONFIG_MAX_SOLUTIONS);
+		if (seen & 1ull << (place - config->solutions))
+			return yaml_refuse(ret_error, at->line, "solution '%s' is given twice", solution.name);
+		seen |= 1ull << (place - config->solutions);
+		memcpy(place, &solution, sizeof(solution));
+	}
+	return 0;
+}
+
+static const struct yaml_field fields[] = {
+	{ .key = "log_level", .read = read_log_level, .offset = offsetof(struct config, log_level) },
+	{ .key = "solutions", .read = read_solutions },
+	{ .key = "uid_range", .read = read_uids },
+	{ .key = "environment", .read = read_environment },
+	{ .key = "rings", .read = read_rings },
+	{ .key = "findings", .read = read_findings },
+};
+
+int config_parse(struct config *config, const void *data, size_t size, struct yaml_error *ret_error)
+{
+	_cleanup_(yaml_freep) struct yaml_doc *doc = NULL;
+	_cleanup_(freep) struct config *next = NULL;
+	int r;
+
+	r = yaml_load(&doc, data, size, ret_error);
+	if (r != 0)
+		return r;
+	next = malloc(sizeof(*next));
+	if (!next)
+		return -ENOMEM;
+	memcpy(next, config, sizeof(*next));
+	r = yaml_fill(next, yaml_root(doc), fields, N(fields), ret_error);
+	if (r != 0)
+		return r;
+	memcpy(config, next, sizeof(*config));
+	return 0;
+}
+
+/* ---- checking ------------------------------------------------------------------------------- */
+
+static bool solution_ok(const struct config_solution *solution)
+{
+	return plain_text(solution->name, sizeof(solution->name)) && plain_name(solution->name) &&
+	       plain_text(solution->package, sizeof(solution->package)) &&
+	       (!solution->package[0] || plain_absolute_path(solution->package)) &&
+	       solution->enabled <= 1 && solution->own_arguments <= 1 && solution->reserved == 0 &&
+	       solution->grant != 0 && (solution->grant & ~names_all_events()) == 0 &&
+	       (solution->share & ~SPAWN_SHARE_ALL) == 0 &&
+	       plain_list(&solution->content, plain_absolute_path) &&
+	       plain_list(&solution->arguments, NULL);
+}
+
+static bool solutions_ok(const struct config *config)
+{
+	if (config->all_packages > 1 || config->n_solutions > CONFIG_MAX_SOLUTIONS ||
+	    (config->all_packages && config->n_solutions > 0))
+		return false;
+	for (uint32_t i = 0; i < config->n_solutions; i++) {
+		if (!solution_ok(&config->solutions[i]))
+			return false;
+		for (uint32_t j = 0; j < i; j++)
+			if (strcmp(config->solutions[i].name, config->solutions[j].name) == 0)
+				return false;
+	}
+	return true;
+}
+
+static bool environment_ok(const struct config *config)
+{
+	if (config->n_environment > CONFIG_MAX_ENVIRONMENT)
+		return false;
+	for (uint32_t i = 0; i < config->n_environment; i++)
+		if (!plain_text(config->environment[i], CONFIG_VARIABLE_SIZE) ||
+		    !variable_name(config->environment[i]))
+			return false;
+	return true;
+}
+
+bool config_check(const struct config *config)
+{
+	bool known = false;
+
+#define X(key, member, least, most, fallback) \
+	if (config->member < (least) || config->member > (most)) \
+		return false;
+	UIDS(X) RINGS(X) FINDINGS(X)
+#undef X
+	for (size_t i = 0; i < N(log_levels); i++)
+		known |= config->log_level == log_levels[i].level;
+	return known && power_of_two(config->rare_kb) && power_of_two(config->bulk_kb) &&
+	       power_of_two(config->broadcast_kb) && environment_ok(config) && solutions_ok(config);
+}
+
+const struct config_solution *config_solution_find(const struct config *config, const char *name)
+{
+	for (uint32_t i = 0; i < config->n_solutions; i++)
+		if (strcmp(config->solutions[i].name, name) == 0)
+			return &config->solutions[i];
+	return NULL;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Test-config - what ringfortd.yaml may say, in which order files win, and that nothing else passes. */
+#undef NDEBUG
+#include "base/log.h"
+#include "host/config.h"
+#include "host/spawn.h"
+
+#include <assert.h>
+#include <ringfort/event.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct config config;
+
+static int set_defaults(void **state)
+{
+	config_default(&config);
+	return 0;
+}
+
+static void read_good(const char *text)
+{
+	struct yaml_error error = { 0 };
+
+	if (config_parse(&config, text, strlen(text), &error) != 0)
+		fail_msg("line %u: %s", error.line, error.reason);
+	assert_true(config_check(&config));
+}
+
+static void without_a_file_every_package_runs_as_it_asks(void **state)
+{
+	assert_true(config_check(&config));
+	assert_int_equal(config.all_packages, 1);
+	assert_int_equal(config.n_solutions, 0);
+	assert_int_equal(config.uid_first, 1900000000);
+	assert_int_equal(config.uid_count, 256);
+	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+	assert_string_equal(config.environment[0], "LD_*");
+}
+
+static void a_whole_file_is_read(void **state)
+{
+	const struct config_solution *sigma;
+
+	read_good("log_level: debug\n"
+		  "solutions:\n"
+		  "  - name: sigma\n"
+		  "    package: /opt/sigma\n"
+		  "    grant: [process.exec]\n"
+		  "    share: [network]\n"
+		  "    content: [/etc/rules, /srv/more]\n"
+		  "    arguments: []\n"
+		  "  - {name: yara, enabled: false}\n"
+		  "uid_range: {first: 2000000000, count: 10}\n"
+		  "environment: [PATH, \"LD_*\"]\n"
+		  "rings: {rare_kb: 64, bulk_kb: 128, broadcast_kb: 1024}\n"
+		  "findings: {max_mb: 1, files: 2}\n");
+	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(config.all_packages, 0);
+	assert_int_equal(config.n_solutions, 2);
+	sigma = config_solution_find(&config, "sigma");
+	assert_non_null(sigma);
+	assert_string_equal(sigma->package, "/opt/sigma");
+	assert_true(sigma->grant == 1ull << ringfort_type_process_exec);
+	assert_int_equal(sigma->share, SPAWN_SHARE_NETWORK);
+	assert_int_equal(sigma->content.n, 2);
+	assert_int_equal(sigma->own_arguments, 1);
+	assert_int_equal(sigma->arguments.n, 0);
+	assert_int_equal(config_solution_find(&config, "yara")->enabled, 0);
+	assert_int_equal(config_solution_find(&config, "yara")->own_arguments, 0);
+	assert_null(config_solution_find(&config, "zeek"));
+	assert_int_equal(config.uid_first, 2000000000);
+	assert_int_equal(config.n_environment, 2);
+	assert_int_equal(config.rare_kb, 64);
+	assert_int_equal(config.findings_files, 2);
+}
+
+static void a_drop_in_replaces_what_it_names_and_nothing_else(void **state)
+{
+	read_good("solutions: [{name: a, package: /p/a, share: [uts]}, {name: b}]\nuid_range: {count: 5}\n");
+	read_good("solutions: [{name: a, package: /q/a}, {name: c}]\nuid_range: {first: 100000}\n");
+	assert_int_equal(config.n_solutions, 3);
+	assert_string_equal(config.solutions[0].package, "/q/a");
+	assert_int_equal(config.solutions[0].share, 0);
+	assert_string_equal(config.solutions[1].name, "b");
+	assert_string_equal(config.solutions[2].name, "c");
+	assert_int_equal(config.uid_first, 100000);
+	assert_int_equal(config.uid_count, 5);
+}
+
+static void an_empty_list_of_solutions_runs_none(void **state)
+{
+	read_good("solutions: []\n");
+	assert_int_equal(config.all_packages, 0);
+	assert_int_equal(config.n_solutions, 0);
+}
+
+static const struct {
+	const char *text;
+	unsigned int line;
+	const char *reason;
+} refused[] = {
+	{ "", 0, "is empty" },
+	{ "log_level: loud\n", 1, "log_level must be error, warning, info or debug" },
+	{ "loglevel: info\n", 1, "unknown key 'loglevel'" },
+	{ "solutions: sigma\n", 1, "solutions must be a list" },
+	{ "solutions:\n  - package: /x\n", 2, "'name' is missing" },
+	{ "solutions:\n  - name: a\n  - name: a\n", 3, "'a' is given twice" },
+	{ "solutions:\n  - name: a\n    colour: red\n", 3, "unknown key 'colour'" },
+	{ "solutions:\n  - name: a\n    package: rel\n", 3, "package must be an absolute path" },
+	{ "solutions:\n  - name: a\n    package: /a/../b\n", 3, "package must be an absolute path" },
+	{ "solutions:\n  - name: a\n    package: /\n", 3, "package must be an absolute path" },
+	{ "solutions:\n  - name: a\n    content: [rules]\n", 3, "content must be absolute paths" },
+	{ "solutions:\n  - name: a\n    content: /rules\n", 3, "content must be a list" },
+	{ "solutions:\n  - name: a\n    enabled: yes\n", 3, "enabled must be true or false" },
+	{ "solutions:\n  - name: a\n    enabled: \"true\"\n", 3, "enabled must be true or false" },
+	{ "solutions:\n  - name: a\n    grant: [all]\n", 3, "'all' is not known" },
+	{ "solutions:\n  - name: a\n    grant: []\n", 3, "grant is empty" },
+	{ "uid_range: {first: 0}\n", 1, "first: 0 is not within" },
+	{ "uid_range: {first: 1000}\n", 1, "first: 1000 is not within" },
+	{ "uid_range: {first: 4294967295}\n", 1, "is not within" },
+	{ "uid_range: {count: 0}\n", 1, "count: 0 is not within" },
+	{ "environment: PATH\n", 1, "environment must be a list" },
+	{ "environment: [\"*\"]\n", 1, "name of a variable" },
+	{ "environment: [\"A*B\"]\n", 1, "name of a variable" },
+	{ "environment: [\"A=B\"]\n", 1, "name of a variable" },
+	{ "environment: ['']\n", 1, "name of a variable" },
+	{ "rings: {rare_kb: 100}\n", 1, "powers of two" },
+	{ "rings: {bulk_kb: 32}\n", 1, "bulk_kb: 32 is not within" },
+	{ "findings: {files: 1}\n", 1, "files: 1 is not within" },
+};
+
+static void what_is_wrong_is_refused_and_changes_nothing(void **state)
+{
+	static struct config before;
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		struct yaml_error error = { 0 };
+		int r;
+
+		before = config;
+		r = config_parse(&config, refused[i].text, strlen(refused[i].text), &error);
+		if (r != YAML_REFUSED || error.line != refused[i].line ||
+		    !strstr(error.reason, refused[i].reason))
+			fail_msg("case %zu: %d, line %u: %s\n%s", i, r, error.line, error.reason,
+				 refused[i].text);
+		assert_memory_equal(&config, &before, sizeof(config));
+	}
+}
+
+static void the_thirty_third_solution_is_refused(void **state)
+{
+	char text[4096] = "solutions:\n";
+	struct yaml_error error = { 0 };
+
+	for (int i = 0; i <= CONFIG_MAX_SOLUTIONS; i++)
+		sprintf(text + strlen(text), " - {name: s%d}\n", i);
+	assert_int_equal(config_parse(&config, text, strlen(text), &error), YAML_REFUSED);
+	assert_int_equal(error.line, CONFIG_MAX_SOLUTIONS + 2);
+	assert_string_equal(error.reason, "more than 32 solutions");
+}
+
+static void a_spoiled_struct_does_not_pass_the_check(void **state)
+{
+	static struct config good;
+
+	read_good("solutions: [{name: a, package: /p}, {name: b}]\n");
+	good = config;
+#define SPOIL(statement) \
+	do { \
+		config = good; \
+		statement; \
+		if (config_check(&config)) \
+			fail_msg("passed: %s", #statement); \
+	} while (0)
+	SPOIL(config.n_solutions = CONFIG_MAX_SOLUTIONS + 1);
+	SPOIL(config.n_solutions = UINT32_MAX);
+	SPOIL(config.all_packages = 1);
+	SPOIL(config.solutions[1].name[0] = 'a');
+	SPOIL(config.solutions[0].name[0] = '/');
+	SPOIL(memset(config.solutions[0].package, 'a', PLAIN_TEXT_SIZE));
+	SPOIL(memcpy(config.solutions[0].package, "x", 2));
+	SPOIL(config.solutions[0].enabled = 2);
+	SPOIL(config.solutions[0].reserved = 1);
+	SPOIL(config.solutions[0].own_arguments = 2);
+	SPOIL(config.solutions[0].grant = 0);
+	SPOIL(config.solutions[0].grant = UINT64_MAX);
+	SPOIL(config.solutions[0].share = UINT32_MAX);
+	SPOIL(config.solutions[0].content.n = 1);
+	SPOIL(config.solutions[0].arguments.n = 99);
+	SPOIL(config.uid_first = 0);
+	SPOIL(config.uid_count = 0);
+	SPOIL(config.n_environment = CONFIG_MAX_ENVIRONMENT + 1);
+	SPOIL(memset(config.environment[0], 'A', CONFIG_VARIABLE_SIZE));
+	SPOIL(config.rare_kb = 65);
+	SPOIL(config.broadcast_kb = 0);
+	SPOIL(config.findings_files = 0);
+	SPOIL(config.log_level = 5);
+#undef SPOIL
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(without_a_file_every_package_runs_as_it_asks, set_defaults),
+		cmocka_unit_test_setup(a_whole_file_is_read, set_defaults),
+		cmocka_unit_test_setup(a_drop_in_replaces_what_it_names_and_nothing_else, set_defaults),
+		cmocka_unit_test_setup(an_empty_list_of_solutions_runs_none, set_defaults),
+		cmocka_unit_test_setup(what_is_wrong_is_refused_and_changes_nothing, set_defaults),
+		cmocka_unit_test_setup(the_thirty_third_solution_is_refused, set_defaults),
+		cmocka_unit_test_setup(a_spoiled_struct_does_not_pass_the_check, set_defaults),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

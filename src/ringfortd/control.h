@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Control - the state of the control process, shared by its files only.
+ *
+ * role-control.c owns it and its loop; control.c is what the others share; mailbox-turn.c reads what solutions say; findings.c keeps
+ * it; connection.c serves the operator; selftest-watch.c proves the types; report.c puts it all into JSON.
+ */
+#ifndef RINGFORT_RINGFORTD_CONTROL_H
+#define RINGFORT_RINGFORTD_CONTROL_H
+
+#include "event/finding.h"
+#include "event/json.h"
+#include "ring/broadcast.h"
+#include "ring/mailbox.h"
+#include "ringfortd/journal.h"
+#include "ringfortd/message.h"
+#include "ringfortd/page.h"
+#include "ringfortd/role.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+#define CONTROL_CONNECTIONS 32
+#define CONTROL_OUTPUT_BYTES 16384
+
+struct connection;
+
+/* What the control process knows of one solution. */
+struct control_solution {
+	bool used; /* the supervisor has told of it */
+	struct message_solution view;
+	uint32_t class;
+	struct mailbox_reader *mailbox; /* NULL while it does not run */
+	struct ring_reader *ring;       /* of its class: to see how far behind it is */
+	struct event *output_event;
+	int output_fd;
+	char output[CONTROL_OUTPUT_BYTES]; /* the last bytes that it printed */
+	size_t n_output;
+	bool subscribed;
+	uint64_t started_token; /* barrier of its first subscription, until it has passed */
+	uint64_t types;
+	struct mailbox_progress progress;  /* of this run */
+	uint64_t n_delivered, n_lost;      /* of earlier runs */
+	double tokens; /* of the bucket that bounds its findings */
+	uint64_t tokens_ns;
+	uint64_t n_findings, n_dropped, n_noise;
+	bool misbehaves_told;
+	uint64_t generation; /* of the content that was asked for */
+	char said[513];
+};
+
+enum selftest_result { SELFTEST_NOT_RUN, SELFTEST_PASSED, SELFTEST_FAILED };
+
+/* One run of the self-test. */
+enum selftest_step {
+	SELFTEST_IDLE,
+	SELFTEST_ATTACHING, /* the hooks of all types, until the barrier */
+	SELFTEST_ACTING,    /* the marked child performs the acts */
+	SELFTEST_WAITING,   /* for what the kernel reports late */
+};
+
+struct selftest_watch {
+	enum selftest_step step;
+	struct ring_reader *ring;
+	uint64_t token;
+	uint64_t performed; /* types whose acts worked */
+	uint64_t seen;      /* types that came back, marked */
+	uint64_t deadline_ns;
+	enum selftest_result results[RINGFORT_MAX_TYPES];
+};
+
+struct control {
+	const struct control_role *role;
+	struct event_base *base;
+	struct event *tick;
+	struct page *page;
+	struct ring_reader *barrier_ring; /* of class 0: acknowledgements of our own barriers */
+	struct journal *journal;
+	struct control_solution solutions[MESSAGE_SLOTS];
+	struct connection *connections[CONTROL_CONNECTIONS];
+	struct selftest_watch selftest;
+	uint64_t token; /* of our last barrier */
+	uint64_t ticket;
+	uint64_t followed;   /* types that operators follow */
+	uint64_t subscribed; /* by us, for operators who follow and for the self-test */
+	uint64_t started_ns;
+	uint64_t n_journal_errors;
+	char hostname[65];
+	struct json json;
+	int result;
+};
+
+uint64_t control_now_ns(void);
+
+/** control_end() - leave the loop; with an error say what failed */
+void control_end(struct control *control, const char *what, int error);
+
+/** control_tell_supervisor(), control_tell_sensor() - when that fails the role ends */
+void control_tell_supervisor(struct control *control, const struct message *message);
+void control_tell_sensor(struct control *control, const struct message *message);
+
+/** control_barrier() - ask the sensor to drain; control_passed() tells when it has */
+uint64_t control_barrier(struct control *control);
+bool control_passed(const struct control *control, uint64_t token);
+
+/** control_subscribe() - what operators follow and the self-test needs, summed */
+void control_subscribe(struct control *control);
+
+/** control_by_name() - the solution, or NULL */
+struct control_solution *control_by_name(struct control *control, const char *name);
+uint32_t control_slot(const struct control *control, const struct control_solution *solution);
+
+/* mailbox-turn.c */
+void mailbox_turn(struct control *control, struct control_solution *solution);
+void mailbox_health(struct control *control, struct control_solution *solution);
+
+/* findings.c */
+void findings_keep(struct control *control, struct control_solution *solution,
+		   const struct ringfort_finding *finding);
+/** findings_line_facts() - type and time of a line of the journal; false: not one of ours */
+bool findings_line_facts(const char *line, size_t n, uint32_t *ret_type, uint64_t *ret_time_ns);
+
+/* connection.c */
+int connection_accept(struct control *control, int fd);
+void connections_tick(struct control *control);
+void connections_probed(struct control *control, const struct message *message);
+void connections_reloaded(struct control *control, uint32_t slot, uint64_t generation,
+			  const char *reason);
+void connections_done(struct control *control, const struct message *message);
+void connections_gone(struct control *control, uint32_t slot);
+
+/* selftest-watch.c */
+void selftest_start(struct control *control);
+void selftest_performed(struct control *control, uint64_t performed);
+void selftest_tick(struct control *control);
+
+/* report.c */
+void report_status(struct control *control, struct json *json);
+void report_doctor(struct control *control, struct json *json);
+
+#endif

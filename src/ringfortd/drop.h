@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Drop - what a role gives up before it enters its loop. */
+#ifndef RINGFORT_RINGFORTD_DROP_H
+#define RINGFORT_RINGFORTD_DROP_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/**
+ * drop_sensor() - keep the capabilities that hooks, marks and foreign /proc entries need
+ *
+ * CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN (cgroup hooks), CAP_SYS_ADMIN (fanotify marks, and BPF
+ * where CAP_BPF is not enough), CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; no new privileges.
+ */
+int drop_sensor(void);
+
+/** drop_control() - another user, no groups, no capabilities, no new privileges */
+int drop_control(uid_t uid, gid_t gid);
+
+/** host_mount_namespace() - inode of the mount namespace of process 1, or of ours */
+uint32_t host_mount_namespace(void);
+
+/** cgroup_unified_path() - where version 2 is mounted, or NULL */
+const char *cgroup_unified_path(void);
+
+#endif

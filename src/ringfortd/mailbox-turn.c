@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mailbox turn - one look at what a solution says; every byte of it is hostile.
+ *
+ * Bounded: so many messages a turn, findings by a token bucket.  What is over the bound is
+ * dropped, counted and told to the supervisor once.
+ */
+#include "ringfortd/control.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TURN_MESSAGES 64
+#define NOISE_TOLERATED 16
+#define DROPS_TOLERATED 1000
+#define BURST_SECONDS 5
+
+static void misbehaves(struct control *control, struct control_solution *solution, const char *why)
+{
+	struct message message = { .kind = MESSAGE_MISBEHAVES,
+				   .slot = control_slot(control, solution) };
+
+	if (solution->misbehaves_told)
+		return;
+	solution->misbehaves_told = true;
+	snprintf(message.text, sizeof(message.text), "%s", why);
+	control_tell_supervisor(control, &message);
+}
+
+static void noise(struct control *control, struct control_solution *solution)
+{
+	if (++solution->n_noise == NOISE_TOLERATED)
+		misbehaves(control, solution, "it writes noise into its mailbox");
+}
+
+static bool may_find(struct control_solution *solution)
+{
+	double rate = solution->view.findings_per_second;
+	uint64_t now = control_now_ns();
+
+	solution->tokens += rate * (double)(now - solution->tokens_ns) / 1e9;
+	solution->tokens_ns = now;
+	if (solution->tokens > rate * BURST_SECONDS)
+		solution->tokens = rate * BURST_SECONDS;
+	if (solution->tokens < 1)
+		return false;
+	solution->tokens -= 1;
+	return true;
+}
+
+static void take_finding(struct control *control, struct control_solution *solution,
+			 const struct mailbox_message *message)
+{
+	struct finding_decoded decoded;
+
+	if (!may_find(solution)) {
+		if (++solution->n_dropped == DROPS_TOLERATED)
+			misbehaves(control, solution, "it floods findings; those over its limit are dropped");
+		return;
+	}
+	if (finding_decode(message->data, message->size, &decoded) < 0) {
+		noise(control, solution);
+		return;
+	}
+	findings_keep(control, solution, &decoded.finding);
+}
+
+/* Text of a solution, made safe to print and to put into JSON. */
+static void copy_text(char *to, size_t room, const char *from, size_t n)
+{
+	size_t used = 0;
+
+	for (; used < n && used + 1 < room && from[used]; used++)
+		to[used] = (unsigned char)from[used] < ' ' ? ' ' : from[used];
+	to[used] = '\0';
+}
+
+static void take_subscribe(struct control *control, struct control_solution *solution, uint64_t types)
+{
+	struct message message = { .kind = MESSAGE_SUBSCRIBE,
+				   .slot = control_slot(control, solution) };
+
+	solution->types = types & solution->view.granted;
+	message.value[0] = solution->types;
+	control_tell_sensor(control, &message);
+	if (!solution->subscribed)
+		solution->started_token = control_barrier(control);
+	solution->subscribed = true;
+}
+
+/* Told once the hooks of its first subscription are attached: from then on it misses nothing. */
+static void tell_started(struct control *control, struct control_solution *solution)
+{
+	struct message message = { .kind = MESSAGE_STARTED,
+				   .slot = control_slot(control, solution) };
+
+	if (!solution->started_token || !control_passed(control, solution->started_token))
+		return;
+	solution->started_token = 0;
+	control_tell_supervisor(control, &message);
+}
+
+static void take_barrier(struct control *control, struct control_solution *solution, uint64_t token)
+{
+	struct message message = { .kind = MESSAGE_BARRIER,
+				   .slot = control_slot(control, solution),
+				   .class = solution->class };
+
+	message.value[0] = token;
+	control_tell_sensor(control, &message);
+}
+
+static void take_reloaded(struct control *control, struct control_solution *solution,
+			  const struct mailbox_message *message)
+{
+	uint64_t generation;
+	char reason[513];
+
+	memcpy(&generation, message->data, sizeof(generation));
+	copy_text(reason, sizeof(reason), (const char *)message->data + sizeof(generation),
+		  message->size - sizeof(generation));
+	connections_reloaded(control, control_slot(control, solution), generation, reason);
+}
+
+static void dispatch(struct control *control, struct control_solution *solution,
+		     const struct mailbox_message *message)
+{
+	uint64_t number = 0;
+
+	if (message->size >= sizeof(number))
+		memcpy(&number, message->data, sizeof(number));
+	if (message->kind == MAILBOX_FINDING)
+		take_finding(control, solution, message);
+	else if (message->kind == MAILBOX_SAY)
+		copy_text(solution->said, sizeof(solution->said), message->data, message->size);
+	else if (message->kind == MAILBOX_SUBSCRIBE && message->size == sizeof(number))
+		take_subscribe(control, solution, number);
+	else if (message->kind == MAILBOX_BARRIER && message->size == sizeof(number))
+		take_barrier(control, solution, number);
+	else if (message->kind == MAILBOX_RELOADED && message->size >= sizeof(number))
+		take_reloaded(control, solution, message);
+	else
+		noise(control, solution);
+}
+
+void mailbox_turn(struct control *control, struct control_solution *solution)
+{
+	struct mailbox_message message;
+	bool barrier = false;
+
+	tell_started(control, solution);
+	for (int i = 0; i < TURN_MESSAGES && solution->mailbox; i++) {
+		int r = mailbox_take(solution->mailbox, &message);
+
+		if (r == 0)
+			return;
+		if (r < 0) {
+			noise(control, solution);
+			continue;
+		}
+		/* A barrier costs the sensor a drain: one a turn, the last token tells for all. */
+		if (message.kind == MAILBOX_BARRIER && barrier)
+			i = TURN_MESSAGES;
+		barrier |= message.kind == MAILBOX_BARRIER;
+		dispatch(control, solution, &message);
+	}
+}
+
+/* How it gets on, once a second; what follows from it is the supervisor's to decide. */
+void mailbox_health(struct control *control, struct control_solution *solution)
+{
+	struct message message = { .kind = MESSAGE_HEALTH, .slot = control_slot(control, solution) };
+	struct mailbox_progress *now = &solution->progress;
+
+	if (!solution->mailbox)
+		return;
+	mailbox_read_progress(solution->mailbox, now);
+	message.result = now->position != ring_reader_head(solution->ring);
+	message.value[0] = now->position + now->n_turns;
+	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)
+		message.value[1] += now->n_lost[type];
+	control_tell_supervisor(control, &message);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Message - what the roles of ringfortd say to each other.
+ *
+ * Fixed size, over SOCK_SEQPACKET pairs that the supervisor made; descriptors travel beside.
+ * The supervisor and the sensor believe nothing in a message but their own numbers: a slot or a
+ * class out of range ends the role that sent it.
+ */
+#ifndef RINGFORT_RINGFORTD_MESSAGE_H
+#define RINGFORT_RINGFORTD_MESSAGE_H
+
+#include <ringfort/event.h>
+#include <stdint.h>
+
+#define MESSAGE_SLOTS 64     /* solutions of one daemon */
+#define MESSAGE_CONTROL_SLOT 255 /* the control process' own barriers */
+#define MESSAGE_CLASSES 16   /* visibility classes; class 0 sees every type and is control's own */
+#define MESSAGE_MAX_FDS 3
+
+enum message_kind {
+	/* supervisor to sensor */
+	MESSAGE_RING = 1, /* class; fd: the ring, to write */
+	MESSAGE_WAKE,     /* slot, class; fd: write end of the solution's pipe */
+	MESSAGE_GONE,     /* slot: close its pipe, forget its subscription */
+	MESSAGE_MARK,     /* value[0] pid, value[1] start_ns: events of the self-test */
+	/* control to sensor */
+	MESSAGE_SUBSCRIBE, /* slot, value[0] types */
+	MESSAGE_BARRIER,   /* slot, class, value[0] token */
+	/* supervisor to control */
+	MESSAGE_SOLUTION, /* slot: solution, as it is now */
+	MESSAGE_MAILBOX,  /* slot, class; fds: mailbox, ring to read, output to read */
+	MESSAGE_PROBED,   /* slot, result, text: the content was tried */
+	MESSAGE_SELFTESTED, /* result, value[0] mask of acts performed, value[1] pid */
+	MESSAGE_DONE,     /* value[0] ticket, result, text: an operator's command was carried out */
+	/* control to supervisor */
+	MESSAGE_STARTED,  /* slot: the solution subscribed, and its hooks are attached */
+	MESSAGE_HEALTH,   /* slot, result: something waits; value[0] progress, value[1] lost: each second */
+	MESSAGE_MISBEHAVES, /* slot, text: noise or a flood in the mailbox */
+	MESSAGE_PROBE,    /* slot: try its content in a throw-away process */
+	MESSAGE_COMMAND,  /* slot, value[0] ticket, value[1] enum wire_operation */
+	MESSAGE_SELFTEST, /* perform the acts */
+};
+
+/* A solution, as the operator sees it. */
+struct message_solution {
+	char name[33];
+	char state[16];
+	char why[192];
+	uint32_t pid;
+	uint32_t n_restarts;
+	uint32_t running;
+	uint32_t findings_per_second;
+	uint64_t granted;
+	uint64_t memory_peak_bytes;
+	uint64_t n_oom_kills;
+};
+
+struct message {
+	uint32_t kind;
+	uint32_t slot;
+	uint32_t class;
+	int32_t result;
+	uint64_t value[2];
+	union {
+		struct message_solution solution;
+		char text[1024];
+	};
+};
+
+/** message_pair() - two connected ends, close-on-exec and non-blocking */
+int message_pair(int ret_ends[2]);
+
+/** message_send() - with n_fds descriptors beside; waits for nothing: -EAGAIN */
+int message_send_fd(int end, const struct message *message, const int *fds, unsigned int n_fds);
+
+/**
+ * message_receive_fd() - the next message
+ * @ret_fds: MESSAGE_MAX_FDS descriptors, -1 where there is none; owned by the caller
+ *
+ * Return: 1; 0 none now; -EPIPE the other end is gone; -EBADMSG.
+ */
+int message_receive_fd(int end, struct message *ret_message, int ret_fds[MESSAGE_MAX_FDS]);
+
+#endif

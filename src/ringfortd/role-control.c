@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Role control - reads what solutions say, keeps findings, serves the operator.
+ *
+ * Its own user, no capabilities.  It looks at the mailboxes each TICK_MS, so that no solution
+ * can make it run more often than that.
+ */
+#include "ringfortd/role.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "ringfortd/control.h"
+#include "ringfortd/drop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define TICK_US 10000
+#define HEALTH_TICKS 100
+#define OUTPUT_AT_ONCE 4096
+
+/* Keep the last bytes; a solution that prints without end costs one read a tick. */
+static void on_output(evutil_socket_t fd, short what, void *userdata)
+{
+	struct control_solution *solution = userdata;
+	char bytes[OUTPUT_AT_ONCE];
+	ssize_t n = read((int)fd, bytes, sizeof(bytes));
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n <= 0) {
+		event_del(solution->output_event);
+		return;
+	}
+	if (solution->n_output + (size_t)n > sizeof(solution->output)) {
+		size_t drop = solution->n_output + (size_t)n - sizeof(solution->output);
+
+		memmove(solution->output, solution->output + drop, solution->n_output - drop);
+		solution->n_output -= drop;
+	}
+	memcpy(solution->output + solution->n_output, bytes, (size_t)n);
+	solution->n_output += (size_t)n;
+}
+
+/* The last line that it printed is often the reason of its end. */
+static void log_last_line(const struct control_solution *solution)
+{
+	size_t end = solution->n_output, begin;
+	char line[200];
+
+	while (end && solution->output[end - 1] == '\n')
+		end--;
+	for (begin = end; begin && solution->output[begin - 1] != '\n'; begin--)
+		;
+	if (begin == end)
+		return;
+	snprintf(line, sizeof(line), "%.*s", (int)(end - begin), solution->output + begin);
+	log_info("solution %s printed last: %s", solution->view.name, log_quote(line));
+}
+
+/* Its process is gone: read what it said to the end, then forget the descriptors. */
+static void solution_down(struct control *control, struct control_solution *solution)
+{
+	if (!solution->mailbox)
+		return;
+	mailbox_turn(control, solution);
+	on_output(solution->output_fd, EV_READ, solution);
+	log_last_line(solution);
+	mailbox_read_progress(solution->mailbox, &solution->progress);
+	for (uint32_t type = 0; type < RINGFORT_MAX_TYPES; type++) {
+		solution->n_delivered += solution->progress.n_delivered[type];
+		solution->n_lost += solution->progress.n_lost[type];
+	}
+	solution->progress = (struct mailbox_progress){ 0 };
+	solution->mailbox = mailbox_reader_close(solution->mailbox);
+	solution->ring = ring_reader_close(solution->ring);
+	if (solution->output_event)
+		event_free(solution->output_event);
+	solution->output_event = NULL;
+	solution->output_fd = close_fd(solution->output_fd);
+	connections_gone(control, control_slot(control, solution));
+}
+
+static int solution_up(struct control *control, const struct message *message, int fds[MESSAGE_MAX_FDS])
+{
+	struct control_solution *solution = &control->solutions[message->slot];
+	int r;
+
+	solution_down(control, solution);
+	r = mailbox_reader_open(&solution->mailbox, fds[0]);
+	if (r < 0)
+		return r;
+	r = ring_reader_open(&solution->ring, fds[1]);
+	if (r < 0)
+		return r;
+	solution->class = message->class;
+	solution->subscribed = solution->misbehaves_told = false;
+	solution->types = solution->started_token = 0;
+	solution->generation = 0;
+	solution->tokens_ns = control_now_ns();
+	solution->tokens = solution->view.findings_per_second;
+	solution->said[0] = '\0';
+	solution->output_fd = take_fd(&fds[2]);
+	solution->output_event = event_new(control->base, solution->output_fd, EV_READ | EV_PERSIST,
+					   on_output, solution);
+	if (!solution->output_event || event_add(solution->output_event, NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static void solution_view(struct control *control, const struct message *message)
+{
+	struct control_solution *solution = &control->solutions[message->slot];
+
+	solution->used = true;
+	solution->view = message->solution;
+	if (!solution->view.running)
+		solution_down(control, solution);
+}
+
+static int dispatch(struct control *control, const struct message *message, int fds[MESSAGE_MAX_FDS])
+{
+	if (message->slot >= MESSAGE_SLOTS)
+		return -EBADMSG;
+	switch (message->kind) {
+	case MESSAGE_SOLUTION:
+		solution_view(control, message);
+		return 0;
+	case MESSAGE_MAILBOX:
+		return solution_up(control, message, fds);
+	case MESSAGE_PROBED:
+		connections_probed(control, message);
+		return 0;
+	case MESSAGE_SELFTESTED:
+		selftest_performed(control, message->value[0]);
+		return 0;
+	case MESSAGE_DONE:
+		connections_done(control, message);
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+static void on_message(evutil_socket_t fd, short what, void *userdata)
+{
+	struct control *control = userdata;
+	int fds[MESSAGE_MAX_FDS];
+	struct message message;
+	int r;
+
+	while ((r = message_receive_fd((int)fd, &message, fds)) > 0) {
+		r = dispatch(control, &message, fds);
+		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
+			close_fd(fds[i]);
+		if (r < 0) {
+			control_end(control, "cannot do what a message asks", r);
+			return;
+		}
+	}
+	if (r < 0)
+		control_end(control, r == -EPIPE ? NULL : "cannot read messages", r == -EPIPE ? 0 : r);
+}
+
+/* The sensor sends nothing: readable means that it is gone.  The supervisor sees that as well. */
+static void on_sensor(evutil_socket_t fd, short what, void *userdata)
+{
+	control_end(userdata, NULL, 0);
+}
+
+static void on_accept(evutil_socket_t listener, short what, void *userdata)
+{
+	struct control *control = userdata;
+	int fd = accept4((int)listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0 && connection_accept(control, fd) < 0)
+		log_warning("too many connections to the control socket, refusing one");
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *userdata)
+{
+	static unsigned int n;
+	struct control *control = userdata;
+	bool health = ++n % HEALTH_TICKS == 0;
+
+	for (uint32_t slot = 0; slot < MESSAGE_SLOTS; slot++) {
+		if (!control->solutions[slot].mailbox)
+			continue;
+		mailbox_turn(control, &control->solutions[slot]);
+		if (health)
+			mailbox_health(control, &control->solutions[slot]);
+	}
+	selftest_tick(control);
+	connections_tick(control);
+}
+
+static int watch(struct control *control, int fd, event_callback_fn callback)
+{
+	struct event *event = event_new(control->base, fd, EV_READ | EV_PERSIST, callback, control);
+
+	return event && event_add(event, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+static int open_loop(struct control *control)
+{
+	const struct control_role *role = control->role;
+	const struct timeval tick = { .tv_usec = TICK_US };
+	int r;
+
+	control->base = event_base_new();
+	if (!control->base)
+		return -ENOMEM;
+	control->tick = event_new(control->base, -1, EV_PERSIST, on_tick, control);
+	if (!control->tick || event_add(control->tick, &tick) < 0)
+		return -ENOMEM;
+	r = watch(control, role->supervisor_fd, on_message);
+	if (r == 0)
+		r = watch(control, role->sensor_fd, on_sensor);
+	if (r == 0)
+		r = watch(control, role->listen_fd, on_accept);
+	return r;
+}
+
+static int open_control(struct control *control)
+{
+	const struct control_role *role = control->role;
+	int r;
+
+	for (uint32_t slot = 0; slot < MESSAGE_SLOTS; slot++)
+		control->solutions[slot].output_fd = -1;
+	control->started_ns = control_now_ns();
+	if (gethostname(control->hostname, sizeof(control->hostname) - 1) < 0)
+		strcpy(control->hostname, "localhost");
+	r = page_open(&control->page, role->page_fd, 0);
+	if (r < 0)
+		return r;
+	r = ring_reader_open(&control->barrier_ring, role->ring_fd);
+	if (r < 0)
+		return r;
+	r = journal_open(&control->journal, role->findings_fd,
+			 (size_t)role->config->findings_max_mb * 1048576 / role->config->findings_files,
+			 role->config->findings_files);
+	if (r < 0)
+		return r;
+	return open_loop(control);
+}
+
+int role_control(const struct control_role *role)
+{
+	static struct control control;
+	int r;
+
+	control.role = role;
+	r = drop_control(role->uid, role->gid);
+	if (r < 0) {
+		log_error("cannot drop privileges: %s", strerror(-r));
+		return 1;
+	}
+	r = open_control(&control);
+	if (r < 0) {
+		log_error("cannot begin: %s", strerror(-r));
+		return 1;
+	}
+	selftest_start(&control);
+	event_base_dispatch(control.base);
+	journal_close(control.journal);
+	return control.result;
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Role supervisor - folders, socket, roles, signals; then a loop, then all of it undone.
+ *
+ * When the sensor or the control process ends, the daemon ends: the service manager starts it
+ * again from a clean slate, which is simpler to be right about than half of it living on.
+ */
+#include "ringfortd/role-supervisor.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "host/chroot.h"
+#include "ring/broadcast.h"
+#include "ringfortd/page.h"
+#include "ringfortd/role.h"
+#include "ringfortd/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+
+#define JOURNALD_SOCKET "/run/systemd/journal/socket"
+#define GROUP "ringfort"
+#define ROLE_PATIENCE_US 3000000
+
+/* What the roles are handed; the supervisor's copies are closed when they run. */
+struct hand_over {
+	int lock_fd, listen_fd, findings_fd, journald_fd;
+	int page_writer, page_reader;
+	int to_sensor[2], to_control[2], between[2];
+};
+
+static int make_folder(const char *path, mode_t mode)
+{
+	if (mkdir(path, mode) < 0 && errno != EEXIST) {
+		int r = -errno;
+
+		log_error("cannot make the folder %s: %s", log_quote(path), strerror(-r));
+		return r;
+	}
+	return 0;
+}
+
+static uid_t control_uid(const struct config *config)
+{
+	return config->uid_first + config->uid_count - 1;
+}
+
+static int open_findings(const struct paths *paths, const struct config *config, int *ret_fd)
+{
+	_cleanup_(closep) int fd = -1;
+	char path[PATH_MAX];
+	int r;
+
+	r = make_folder(paths->state, 0700);
+	if (r < 0)
+		return r;
+	if (snprintf(path, sizeof(path), "%s/findings", paths->state) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	r = make_folder(path, 0700);
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	/* The control process writes here through this descriptor; it could not walk to it. */
+	if (fchown(fd, control_uid(config), control_uid(config)) < 0)
+		return -errno;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+static int open_lock(const struct paths *paths, int *ret_fd)
+{
+	_cleanup_(closep) int fd = -1;
+	char path[PATH_MAX];
+	int r;
+
+	r = make_folder(paths->runtime, 0755);
+	if (r < 0)
+		return r;
+	if (snprintf(path, sizeof(path), "%s/lock", paths->runtime) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		log_error("another ringfortd runs in %s; stop it, or give --runtime another folder",
+			  log_quote(paths->runtime));
+		return -EBUSY;
+	}
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+static int open_listener(const struct paths *paths, int *ret_fd)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_(closep) int fd = -1;
+	const struct group *group = getgrnam(GROUP);
+
+	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock", paths->runtime) >=
+	    (int)sizeof(address.sun_path)) {
+		log_error("the folder %s is too long a name for a socket in it", log_quote(paths->runtime));
+		return -ENAMETOOLONG;
+	}
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	unlink(address.sun_path);
+	/* Nobody can connect before listen(); the owner and the mode are right by then. */
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	if (chmod(address.sun_path, 0660) < 0 ||
+	    (group && chown(address.sun_path, 0, group->gr_gid) < 0) || listen(fd, 16) < 0)
+		return -errno;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+/* journald, where it is there; -1 where not. */
+static int open_journald(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = JOURNALD_SOCKET };
+	_cleanup_(closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -1;
+	return take_fd(&fd);
+}
+
+static int compare_fds(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* In a role: every descriptor but these is somebody else's. */
+static void keep_only(int *fds, size_t n)
+{
+	unsigned int next = 3;
+
+	qsort(fds, n, sizeof(fds[0]), compare_fds);
+	for (size_t i = 0; i < n; i++) {
+		if (fds[i] < (int)next)
+			continue;
+		if ((unsigned)fds[i] > next)
+			close_range(next, (unsigned)fds[i] - 1, 0);
+		next = (unsigned)fds[i] + 1;
+	}
+	close_range(next, ~0u, 0);
+}
+
+static void begin_role(const char *name, const struct config *config)
+{
+	char title[16];
+
+	snprintf(title, sizeof(title), "ringfort-%.6s", name);
+	prctl(PR_SET_NAME, title);
+	log_open(name, (enum log_level)config->log_level);
+	/* Ctrl-C reaches the group: the supervisor ends the roles in its own order. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static pid_t start_sensor(const struct supervisor *supervisor, const struct hand_over *hand)
+{
+	struct sensor_role role = { .supervisor_fd = hand->to_sensor[1],
+				    .control_fd = hand->between[0],
+				    .page_fd = hand->page_writer,
+				    .config = supervisor->config };
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	begin_role("sensor", supervisor->config);
+	keep_only((int[]){ role.supervisor_fd, role.control_fd, role.page_fd }, 3);
+	_exit(role_sensor(&role));
+}
+
+static pid_t start_control(const struct supervisor *supervisor, const struct hand_over *hand)
+{
+	struct control_role role = { .supervisor_fd = hand->to_control[1],
+				     .sensor_fd = hand->between[1],
+				     .page_fd = hand->page_reader,
+				     .ring_fd = supervisor->classes[0].reader_fd,
+				     .listen_fd = hand->listen_fd,
+				     .findings_fd = hand->findings_fd,
+				     .journald_fd = hand->journald_fd,
+				     .uid = control_uid(supervisor->config),
+				     .gid = control_uid(supervisor->config),
+				     .config = supervisor->config };
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	begin_role("control", supervisor->config);
+	keep_only((int[]){ role.supervisor_fd, role.sensor_fd, role.page_fd, role.ring_fd, role.listen_fd,
+			   role.findings_fd, role.journald_fd }, 7);
+	_exit(role_control(&role));
+}
+
+static void hand_over_close(struct hand_over *hand)
+{
+	int *const fds[] = { &hand->listen_fd,	  &hand->findings_fd,  &hand->journald_fd,
+			     &hand->page_writer,  &hand->page_reader,  &hand->to_sensor[1],
+			     &hand->to_control[1], &hand->between[0],  &hand->between[1] };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		*fds[i] = close_fd(*fds[i]);
+}
+
+static int open_hand_over(struct supervisor *supervisor, struct hand_over *hand)
+{
+	int r;
+
+	r = open_lock(supervisor->paths, &hand->lock_fd);
+	if (r == 0)
+		r = open_findings(supervisor->paths, supervisor->config, &hand->findings_fd);
+	if (r == 0)
+		r = open_listener(supervisor->paths, &hand->listen_fd);
+	if (r == 0)
+		r = page_create(&hand->page_writer, &hand->page_reader);
+	if (r == 0)
+		r = message_pair(hand->to_sensor);
+	if (r == 0)
+		r = message_pair(hand->to_control);
+	if (r == 0)
+		r = message_pair(hand->between);
+	hand->journald_fd = open_journald();
+	return r;
+}
+
+static int start_roles(struct supervisor *supervisor, struct hand_over *hand)
+{
+	struct message ring = { .kind = MESSAGE_RING };
+
+	supervisor->sensor_pid = start_sensor(supervisor, hand);
+	supervisor->control_pid = start_control(supervisor, hand);
+	if (supervisor->sensor_pid < 0 || supervisor->control_pid < 0)
+		return -errno;
+	supervisor->sensor_fd = take_fd(&hand->to_sensor[0]);
+	supervisor->control_fd = take_fd(&hand->to_control[0]);
+	supervisor_tell_sensor(supervisor, &ring, &supervisor->classes[0].writer_fd);
+	return 0;
+}
+
+static void on_sensor(evutil_socket_t fd, short what, void *userdata)
+{
+	struct supervisor *supervisor = userdata;
+	int fds[MESSAGE_MAX_FDS];
+	struct message message;
+	int r;
+
+	while ((r = message_receive_fd((int)fd, &message, fds)) > 0)
+		if (message.kind == MESSAGE_MARK)
+			selftest_marked(supervisor);
+	if (r < 0 && !supervisor->ending)
+		supervisor_end(supervisor, EX_SOFTWARE);
+}
+
+static void on_control(evutil_socket_t fd, short what, void *userdata)
+{
+	struct supervisor *supervisor = userdata;
+	int fds[MESSAGE_MAX_FDS];
+	struct message message;
+	int r;
+
+	while ((r = message_receive_fd((int)fd, &message, fds)) > 0) {
+		/* Control hands over no descriptors; it may be the attacker's by now. */
+		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
+			close_fd(fds[i]);
+		message.text[sizeof(message.text) - 1] = '\0';
+		if (message.kind == MESSAGE_SELFTEST)
+			selftest_run(supervisor);
+		else if (message.slot < supervisor->n_units)
+			unit_message(supervisor->units[message.slot], &message);
+	}
+	if (r < 0 && !supervisor->ending)
+		supervisor_end(supervisor, EX_SOFTWARE);
+}
+
+static void on_child(evutil_socket_t signal_number, short what, void *userdata)
+{
+	struct supervisor *supervisor = userdata;
+	int status;
+
+	if (supervisor->sensor_pid > 0 &&
+	    waitpid(supervisor->sensor_pid, &status, WNOHANG) == supervisor->sensor_pid) {
+		supervisor->sensor_pid = 0;
+		log_error("the sensor ended (status %#x), so ringfortd ends", status);
+		supervisor_end(supervisor, EX_SOFTWARE);
+	}
+	if (supervisor->control_pid > 0 &&
+	    waitpid(supervisor->control_pid, &status, WNOHANG) == supervisor->control_pid) {
+		supervisor->control_pid = 0;
+		log_error("the control process ended (status %#x), so ringfortd ends", status);
+		supervisor_end(supervisor, EX_SOFTWARE);
+	}
+}
+
+static void on_signal(evutil_socket_t signal_number, short what, void *userdata)
+{
+	supervisor_end(userdata, 0);
+}
+
+static int watch(struct supervisor *supervisor, int fd, short what, event_callback_fn callback)
+{
+	struct event *event = event_new(supervisor->base, fd, what | EV_PERSIST, callback, supervisor);
+
+	return event && event_add(event, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+static int open_loop(struct supervisor *supervisor)
+{
+	int r;
+
+	supervisor->base = event_base_new();
+	if (!supervisor->base)
+		return -ENOMEM;
+	r = watch(supervisor, supervisor->sensor_fd, EV_READ, on_sensor);
+	if (r == 0)
+		r = watch(supervisor, supervisor->control_fd, EV_READ, on_control);
+	if (r == 0)
+		r = watch(supervisor, SIGCHLD, EV_SIGNAL, on_child);
+	if (r == 0)
+		r = watch(supervisor, SIGTERM, EV_SIGNAL, on_signal);
+	if (r == 0)
+		r = watch(supervisor, SIGINT, EV_SIGNAL, on_signal);
+	if (r == 0)
+		r = watch(supervisor, SIGHUP, EV_SIGNAL, on_signal);
+	return r;
+}
+
+/* Their sockets are closed, so they end; one that does not is killed. */
+static void end_role(pid_t pid)
+{
+	for (int waited = 0; pid > 0 && waited < ROLE_PATIENCE_US; waited += 10000) {
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return;
+		usleep(10000);
+	}
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+static void remove_runtime(const struct paths *paths)
+{
+	static const char *const names[] = { "control.sock", "lock" };
+	char path[PATH_MAX + 16];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", paths->runtime, names[i]);
+		unlink(path);
+	}
+	rmdir(paths->runtime);
+}
+
+static void close_all(struct supervisor *supervisor, struct hand_over *hand)
+{
+	supervisor->ending = true;
+	units_stop(supervisor);
+	selftest_done(supervisor);
+	hand_over_close(hand);
+	supervisor->sensor_fd = close_fd(supervisor->sensor_fd);
+	supervisor->control_fd = close_fd(supervisor->control_fd);
+	hand->to_sensor[0] = close_fd(hand->to_sensor[0]);
+	hand->to_control[0] = close_fd(hand->to_control[0]);
+	end_role(supervisor->control_pid);
+	end_role(supervisor->sensor_pid);
+	cgroup_tree_close(supervisor->cgroups);
+	/* Only who holds the lock may take the runtime folder away. */
+	if (hand->lock_fd >= 0)
+		remove_runtime(supervisor->paths);
+	close_fd(hand->lock_fd);
+}
+
+static int start(struct supervisor *supervisor, struct hand_over *hand)
+{
+	int r;
+
+	r = host_leave_chroot();
+	if (r < 0) {
+		log_error("started in a chroot, and cannot make it a root of its own: %s", strerror(-r));
+		return r;
+	}
+	r = open_hand_over(supervisor, hand);
+	if (r < 0)
+		return r;
+	r = cgroup_tree_open(&supervisor->cgroups, supervisor->paths->instance);
+	if (r < 0) {
+		log_error("cannot make cgroups: %s", strerror(-r));
+		return r;
+	}
+	r = units_first_class(supervisor);
+	if (r < 0)
+		return r;
+	r = start_roles(supervisor, hand);
+	if (r < 0)
+		return r;
+	hand_over_close(hand);
+	r = open_loop(supervisor);
+	if (r < 0)
+		return r;
+	return units_load(supervisor);
+}
+
+int role_supervisor(const struct paths *paths, const struct config *config)
+{
+	static struct supervisor supervisor;
+	struct hand_over hand = { -1, -1, -1, -1, -1, -1, { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	int r;
+
+	supervisor.paths = paths;
+	supervisor.config = config;
+	supervisor.sensor_fd = supervisor.control_fd = -1;
+	supervisor.selftest_go = supervisor.selftest_result = -1;
+	signal(SIGPIPE, SIG_IGN);
+	r = start(&supervisor, &hand);
+	if (r < 0) {
+		log_error("cannot start: %s", strerror(-r));
+		supervisor.result = r == -EPERM || r == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
+	} else {
+		units_start(&supervisor);
+		log_info("ringfortd %s with %u solutions; control socket %s/control.sock",
+			 RINGFORT_VERSION, supervisor.n_units, paths->runtime);
+		if (!supervisor.ending)
+			event_base_dispatch(supervisor.base);
+	}
+	close_all(&supervisor, &hand);
+	return supervisor.result;
+}

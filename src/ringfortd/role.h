@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Role - one process of ringfortd each.
+ *
+ * The supervisor forks the others and hands them what they need; each drops what it does not
+ * need before it enters its loop, and returns an exit status when it ends.  A role that cannot
+ * go on logs and returns; the supervisor alone decides what follows.
+ */
+#ifndef RINGFORT_RINGFORTD_ROLE_H
+#define RINGFORT_RINGFORTD_ROLE_H
+
+#include "host/config.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sensor_role {
+	int supervisor_fd; /* messages */
+	int control_fd;    /* messages */
+	int page_fd;       /* numbers, to write */
+	const struct config *config;
+};
+
+/** role_sensor() - owns the probe and the process table, writes the rings */
+int role_sensor(const struct sensor_role *role);
+
+struct control_role {
+	int supervisor_fd;
+	int sensor_fd;
+	int page_fd;     /* numbers, to read */
+	int ring_fd;     /* of class 0, to read */
+	int listen_fd;   /* the control socket, listening */
+	int findings_fd; /* folder of the journal */
+	int journald_fd; /* connected datagram socket, or -1 */
+	uid_t uid;       /* to become */
+	gid_t gid;
+	int print;       /* findings also to standard output */
+	const struct config *config;
+};
+
+/** role_control() - reads mailboxes, keeps findings, serves the control socket; unprivileged */
+int role_control(const struct control_role *role);
+
+/** role_selftest() - performs one act of each type; writes the mask of those that worked to fd */
+int role_selftest(int fd);
+
+#endif

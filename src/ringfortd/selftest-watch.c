@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Self-test watch - does the act of a marked child come back through the whole pipeline?
+ *
+ * attach every hook -> barrier -> the supervisor's child performs the acts -> barrier -> what
+ * arrived in the ring, marked, is proven; what was performed and did not arrive has failed.
+ */
+#include "ringfortd/control.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+#define ATTACH_WAIT_NS 3000000000ull
+#define ACT_WAIT_NS 10000000000ull
+#define LATE_WAIT_NS 1000000000ull /* file.modify comes when the kernel likes */
+
+static uint64_t all_types(void)
+{
+	uint64_t types = 0;
+
+	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)
+		if (ringfort_type_info(type) && type != ringfort_type_stream_loss)
+			types |= 1ull << type;
+	return types;
+}
+
+static void finish(struct control *control)
+{
+	struct selftest_watch *watch = &control->selftest;
+
+	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++) {
+		if (watch->seen & 1ull << type)
+			watch->results[type] = SELFTEST_PASSED;
+		else if (all_types() & 1ull << type)
+			watch->results[type] = SELFTEST_FAILED;
+	}
+	watch->ring = ring_reader_close(watch->ring);
+	watch->step = SELFTEST_IDLE;
+	control_subscribe(control);
+}
+
+static void enter(struct selftest_watch *watch, enum selftest_step step, uint64_t wait_ns)
+{
+	watch->step = step;
+	watch->deadline_ns = control_now_ns() + wait_ns;
+}
+
+void selftest_start(struct control *control)
+{
+	struct selftest_watch *watch = &control->selftest;
+
+	if (watch->step != SELFTEST_IDLE)
+		return;
+	if (ring_reader_open(&watch->ring, control->role->ring_fd) < 0)
+		return;
+	watch->seen = watch->performed = 0;
+	enter(watch, SELFTEST_ATTACHING, ATTACH_WAIT_NS);
+	control_subscribe(control);
+	watch->token = control_barrier(control);
+}
+
+void selftest_performed(struct control *control, uint64_t performed)
+{
+	struct selftest_watch *watch = &control->selftest;
+
+	if (watch->step != SELFTEST_ACTING)
+		return;
+	watch->performed = performed;
+	watch->token = control_barrier(control);
+	enter(watch, SELFTEST_WAITING, LATE_WAIT_NS);
+}
+
+static void read_ring(struct selftest_watch *watch)
+{
+	const struct ringfort_event *event;
+
+	while (ring_reader_next(watch->ring, &event) == 1)
+		if (event->flags & RINGFORT_FLAG_SELFTEST)
+			watch->seen |= 1ull << event->type;
+}
+
+void selftest_tick(struct control *control)
+{
+	const struct message perform = { .kind = MESSAGE_SELFTEST };
+	struct selftest_watch *watch = &control->selftest;
+	bool late;
+
+	if (watch->step == SELFTEST_IDLE)
+		return;
+	read_ring(watch);
+	late = control_now_ns() >= watch->deadline_ns;
+	if (watch->step == SELFTEST_ATTACHING && (late || control_passed(control, watch->token))) {
+		enter(watch, SELFTEST_ACTING, ACT_WAIT_NS);
+		control_tell_supervisor(control, &perform);
+	} else if (watch->step == SELFTEST_ACTING && late) {
+		log_warning("the self-test did not end in time");
+		finish(control);
+	} else if (watch->step == SELFTEST_WAITING && (late || watch->seen == all_types())) {
+		finish(control);
+	}
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Supervisor - the state of the supervising process, shared by its files only.
+ *
+ * role-supervisor.c owns it: roles, signals, the loop; supervisor.c is what the others share.  units.c lets solutions live; content-probe.c
+ * tries their content; selftest-run.c starts the marked child.
+ */
+#ifndef RINGFORT_RINGFORTD_SUPERVISOR_H
+#define RINGFORT_RINGFORTD_SUPERVISOR_H
+
+#include "host/cgroup.h"
+#include "host/config.h"
+#include "host/manifest.h"
+#include "host/plan.h"
+#include "host/solution.h"
+#include "host/spawn.h"
+#include "host/throwaway.h"
+#include "ringfortd/message.h"
+#include "ringfortd/paths.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+struct supervisor;
+
+/* A run of a solution's program that only says whether it could load its content. */
+struct content_probe {
+	struct throwaway run;
+	struct event *ended, *printed; /* NULL: none is under way */
+};
+
+/* One solution: what the operator and its package say, its machine, its process. */
+struct unit {
+	struct supervisor *supervisor;
+	uint32_t slot;
+	uint32_t class;
+	const struct config_solution *entry; /* NULL: taken by default */
+	struct manifest manifest;
+	char package[PATH_MAX];
+	uint64_t granted;
+	struct solution machine;
+	struct cgroup *cgroup;
+	struct spawned process;
+	struct event *ended, *due;
+	struct cgroup_usage usage; /* of the last run */
+	uint64_t n_oom_kills;
+	bool pending; /* something waits in its ring, as control last said */
+	struct content_probe probe;
+};
+
+/* A broadcast ring and the grant that its readers share. */
+struct visibility_class {
+	uint64_t granted;
+	int writer_fd, reader_fd;
+};
+
+struct supervisor {
+	const struct paths *paths;
+	const struct config *config;
+	struct cgroup_tree *cgroups;
+	struct event_base *base;
+	int sensor_fd, control_fd; /* messages */
+	pid_t sensor_pid, control_pid;
+	struct visibility_class classes[MESSAGE_CLASSES];
+	uint32_t n_classes;
+	struct unit *units[MESSAGE_SLOTS];
+	uint32_t n_units;
+	pid_t selftest_pid;
+	int selftest_go, selftest_result; /* pipes to and from the child */
+	struct event *selftest_ended;
+	bool ending;
+	int result;
+};
+
+uint64_t supervisor_now_ns(void);
+
+/** supervisor_end() - leave the loop; the first result counts */
+void supervisor_end(struct supervisor *supervisor, int result);
+void supervisor_tell_sensor(struct supervisor *supervisor, const struct message *message, const int *fd);
+void supervisor_tell_control(struct supervisor *supervisor, const struct message *message,
+			     const int *fds, unsigned int n_fds);
+
+/* units.c */
+int units_first_class(struct supervisor *supervisor); /* before the roles are forked */
+int units_load(struct supervisor *supervisor);
+void units_start(struct supervisor *supervisor);
+void units_stop(struct supervisor *supervisor); /* kills all, waits for them, frees */
+void unit_input(struct unit *unit, const struct solution_input *input);
+void unit_message(struct unit *unit, const struct message *message);
+
+#define UNIT_PROBE_FIRST_UID 64 /* users of content probes follow those of the solutions */
+
+/* What the host's plan leaves to us: the library, the environment. */
+struct unit_plan {
+	struct plan plan;
+	const char *environment[6];
+	char content[512];
+};
+
+/** unit_plan() - of a run, or of a probe of its content.  As plan_fill(). */
+int unit_plan(const struct unit *unit, enum plan_purpose purpose, struct unit_plan *plan);
+
+/* content-probe.c */
+void content_probe_start(struct unit *unit);
+void content_probe_done(struct unit *unit);
+
+/* selftest-run.c */
+void selftest_run(struct supervisor *supervisor);
+void selftest_marked(struct supervisor *supervisor);
+void selftest_done(struct supervisor *supervisor);
+
+#endif

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Units - solutions from the operator's word to a process, and what becomes of it. */
+#include "ringfortd/supervisor.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "ring/broadcast.h"
+#include "ring/channel.h"
+#include "ring/mailbox.h"
+#include "ringfortd/role-config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RING_TARGET 3
+#define MAILBOX_TARGET 4
+#define WAKE_TARGET 5
+#define LIBRARY_TARGET "/ringfort/lib/libringfort.so.0"
+
+static uint64_t all_types(void)
+{
+	uint64_t types = 1ull << ringfort_type_stream_loss;
+
+	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)
+		if (ringfort_type_info(type))
+			types |= 1ull << type;
+	return types;
+}
+
+/* Solutions with one grant share a ring; class 0 is control's own and sees everything. */
+static int find_class(struct supervisor *supervisor, uint64_t granted, uint32_t *ret_class)
+{
+	struct message message = { .kind = MESSAGE_RING };
+	struct visibility_class *class;
+	int r;
+
+	for (uint32_t i = 0; i < supervisor->n_classes; i++)
+		if (supervisor->classes[i].granted == granted) {
+			*ret_class = i;
+			return 0;
+		}
+	if (supervisor->n_classes == MESSAGE_CLASSES)
+		return -E2BIG;
+	class = &supervisor->classes[supervisor->n_classes];
+	r = ring_create((size_t)supervisor->config->broadcast_kb * 1024, granted, &class->writer_fd,
+			&class->reader_fd);
+	if (r < 0)
+		return r;
+	class->granted = granted;
+	message.class = *ret_class = supervisor->n_classes++;
+	if (supervisor->sensor_fd >= 0)
+		supervisor_tell_sensor(supervisor, &message, &class->writer_fd);
+	return 0;
+}
+
+static void tell_view(struct unit *unit)
+{
+	struct message message = { .kind = MESSAGE_SOLUTION, .slot = unit->slot };
+	struct message_solution *view = &message.solution;
+	const struct solution *machine = &unit->machine;
+
+	memcpy(view->name, unit->manifest.name, sizeof(view->name));
+	snprintf(view->state, sizeof(view->state), "%s", solution_state_name(machine->state));
+	snprintf(view->why, sizeof(view->why), "%s", machine->reason);
+	view->pid = unit->process.pid > 0 ? (uint32_t)unit->process.pid : 0;
+	view->running = view->pid != 0;
+	view->n_restarts = machine->n_restarts;
+	view->granted = unit->granted;
+	view->findings_per_second = unit->manifest.findings_per_second;
+	if (unit->cgroup)
+		cgroup_usage(unit->cgroup, &unit->usage);
+	view->memory_peak_bytes = unit->usage.memory_peak_bytes;
+	view->n_oom_kills = unit->n_oom_kills;
+	supervisor_tell_control(unit->supervisor, &message, NULL, 0);
+}
+
+static void on_changed(void *userdata, enum solution_state from, enum solution_state to,
+		       const char *reason)
+{
+	struct unit *unit = userdata;
+
+	log_info("solution %s: %s -> %s: %s", unit->manifest.name, solution_state_name(from),
+		 solution_state_name(to), reason);
+}
+
+int unit_plan(const struct unit *unit, enum plan_purpose purpose, struct unit_plan *plan)
+{
+	const struct supervisor *supervisor = unit->supervisor;
+	uid_t uid = supervisor->config->uid_first + unit->slot +
+		    (purpose == PLAN_PROBE ? UNIT_PROBE_FIRST_UID : 0);
+	size_t used;
+	int r;
+
+	memset(plan, 0, sizeof(*plan));
+	r = plan_fill(&plan->plan, &unit->manifest, unit->entry, unit->package, uid, purpose);
+	if (r == 0)
+		r = plan_bind(&plan->plan, supervisor->paths->library, LIBRARY_TARGET, true);
+	if (r < 0)
+		return r;
+	used = (size_t)snprintf(plan->content, sizeof(plan->content), "RINGFORT_CONTENT=");
+	for (size_t i = 0; i < plan->plan.options.n_binds; i++) {
+		const char *target = plan->plan.binds[i].target;
+
+		if (strncmp(target, PLAN_CONTENT "/", sizeof(PLAN_CONTENT)) == 0)
+			used += (size_t)snprintf(plan->content + used, sizeof(plan->content) - used, "%s%s",
+						 used > sizeof("RINGFORT_CONTENT=") - 1 ? ":" : "", target);
+	}
+	plan->environment[0] = "PATH=/usr/bin:/bin";
+	plan->environment[1] = "LANG=C.UTF-8";
+	plan->environment[2] = "LD_LIBRARY_PATH=/ringfort/lib";
+	plan->environment[3] = plan->content;
+	plan->plan.options.environment = plan->environment;
+	return 0;
+}
+
+static void on_ended(evutil_socket_t fd, short what, void *userdata);
+
+static void unit_down(struct unit *unit)
+{
+	struct message gone = { .kind = MESSAGE_GONE, .slot = unit->slot };
+
+	unit->pending = false;
+	if (unit->ended)
+		event_free(unit->ended);
+	unit->ended = NULL;
+	if (unit->cgroup) {
+		cgroup_usage(unit->cgroup, &unit->usage);
+		unit->n_oom_kills += unit->usage.n_oom_kills;
+	}
+	unit->cgroup = cgroup_free(unit->cgroup);
+	spawned_done(&unit->process);
+	unit->process = SPAWNED_NONE;
+	supervisor_tell_sensor(unit->supervisor, &gone, NULL);
+}
+
+/* The channel, the process, and both ends told to those who hold them. */
+static int unit_up(struct unit *unit)
+{
+	struct supervisor *supervisor = unit->supervisor;
+	struct message wake = { .kind = MESSAGE_WAKE, .slot = unit->slot, .class = unit->class };
+	struct message mailbox = { .kind = MESSAGE_MAILBOX, .slot = unit->slot, .class = unit->class };
+	_cleanup_(closep) int mailbox_fd = -1;
+	_cleanup_(closep) int wake_read = -1;
+	_cleanup_(closep) int wake_write = -1;
+	static struct unit_plan plan;
+	const char *step = "prepare";
+	char channel[64];
+	int ends[2], r;
+
+	r = unit_plan(unit, PLAN_RUN, &plan);
+	if (r == 0)
+		r = mailbox_create(&mailbox_fd);
+	if (r == 0)
+		r = pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+	if (r < 0)
+		return r;
+	wake_read = ends[0];
+	wake_write = ends[1];
+	r = cgroup_new(&unit->cgroup, supervisor->cgroups, unit->manifest.name,
+		       &plan.plan.limits);
+	if (r < 0)
+		return r;
+	const struct spawn_fd fds[] = { { supervisor->classes[unit->class].reader_fd, RING_TARGET },
+					{ mailbox_fd, MAILBOX_TARGET },
+					{ wake_read, WAKE_TARGET } };
+	snprintf(channel, sizeof(channel), CHANNEL_VARIABLE "=" CHANNEL_FORMAT, RING_TARGET,
+		 MAILBOX_TARGET, WAKE_TARGET, unit->slot);
+	plan.environment[4] = channel;
+	plan.plan.options.fds = fds;
+	plan.plan.options.n_fds = 3;
+	plan.plan.options.cgroup = unit->cgroup;
+	supervisor_tell_sensor(supervisor, &wake, &wake_write);
+	r = host_spawn(&plan.plan.options, &unit->process, &step);
+	if (r < 0) {
+		log_error("solution %s: cannot start: %s: %s", unit->manifest.name, step, strerror(-r));
+		unit_down(unit);
+		return r;
+	}
+	unit->ended = event_new(supervisor->base, unit->process.pidfd, EV_READ | EV_PERSIST, on_ended, unit);
+	if (!unit->ended || event_add(unit->ended, NULL) < 0) {
+		unit_down(unit);
+		return -ENOMEM;
+	}
+	tell_view(unit);
+	supervisor_tell_control(supervisor, &mailbox,
+				(int[]){ mailbox_fd, supervisor->classes[unit->class].reader_fd,
+					 unit->process.output }, 3);
+	/* The control process reads it now; we must not. */
+	unit->process.output = close_fd(unit->process.output);
+	return 0;
+}
+
+static void set_timer(struct unit *unit, uint64_t deadline)
+{
+	uint64_t now = supervisor_now_ns();
+	uint64_t wait = deadline > now ? deadline - now : 0;
+	struct timeval delay = { .tv_sec = (time_t)(wait / 1000000000),
+				 .tv_usec = (suseconds_t)(wait % 1000000000 / 1000) };
+
+	if (deadline == UINT64_MAX)
+		evtimer_del(unit->due);
+	else
+		evtimer_add(unit->due, &delay);
+}
+
+/* The machine decides, this carries out; an action may give the machine its next input. */
+void unit_input(struct unit *unit, const struct solution_input *input)
+{
+	struct solution_input next = *input;
+	bool more = true;
+
+	while (more) {
+		struct solution_output output =
+			solution_step(&unit->machine, &next, supervisor_now_ns());
+
+		more = false;
+		set_timer(unit, output.deadline);
+		if (output.action == SOLUTION_KILL_IT) {
+			if (unit->cgroup)
+				cgroup_kill(unit->cgroup);
+			spawned_kill(&unit->process);
+		} else if (output.action == SOLUTION_SPAWN && !unit->supervisor->ending) {
+			int r = unit_up(unit);
+
+			next = (struct solution_input){ .event = r < 0 ? SOLUTION_SPAWN_FAILED :
+									 SOLUTION_SPAWNED,
+							.error = r };
+			more = true;
+		}
+	}
+	tell_view(unit);
+}
+
+static void on_ended(evutil_socket_t fd, short what, void *userdata)
+{
+	struct unit *unit = userdata;
+	struct solution_input input = { .event = SOLUTION_EXITED };
+	struct spawned_exit end;
+
+	if (spawned_reap(&unit->process, &end) != 1)
+		return;
+	if (unit->cgroup) {
+		cgroup_usage(unit->cgroup, &unit->usage);
+		input.out_of_memory = unit->usage.n_oom_kills > 0;
+	}
+	input.code = end.code;
+	input.signal = end.signal;
+	unit_down(unit);
+	unit_input(unit, &input);
+}
+
+static void on_due(evutil_socket_t fd, short what, void *userdata)
+{
+	struct unit *unit = userdata;
+	/* Without news of its mailbox: the numbers that the machine has. */
+	struct solution_input input = { .event = SOLUTION_TICK,
+					.pending = unit->pending,
+					.progress = unit->machine.progress,
+					.lost = unit->machine.lost };
+
+	unit_input(unit, &input);
+}
+
+static void unit_command(struct unit *unit, const struct message *message)
+{
+	static const enum solution_event events[] = { SOLUTION_OPERATOR_START, SOLUTION_OPERATOR_STOP,
+						      SOLUTION_OPERATOR_RESET };
+	struct message done = { .kind = MESSAGE_DONE, .slot = unit->slot };
+	struct solution_input input;
+
+	/* value[1] is WIRE_START, WIRE_STOP or WIRE_RESET, in this order (wire/wire.h) */
+	if (message->value[1] < 6 || message->value[1] > 8)
+		return;
+	input = (struct solution_input){ .event = events[message->value[1] - 6] };
+	unit_input(unit, &input);
+	done.value[0] = message->value[0];
+	supervisor_tell_control(unit->supervisor, &done, NULL, 0);
+}
+
+void unit_message(struct unit *unit, const struct message *message)
+{
+	struct solution_input input = { 0 };
+
+	switch (message->kind) {
+	case MESSAGE_STARTED:
+		input.event = SOLUTION_READY;
+		unit_input(unit, &input);
+		/* Content earns its authority in a later life cycle; until then what loads is proven. */
+		input.event = SOLUTION_PROVEN;
+		unit_input(unit, &input);
+		break;
+	case MESSAGE_HEALTH:
+		unit->pending = message->result;
+		input = (struct solution_input){ .event = SOLUTION_TICK,
+						 .pending = message->result,
+						 .progress = message->value[0],
+						 .lost = message->value[1] };
+		unit_input(unit, &input);
+		break;
+	case MESSAGE_MISBEHAVES:
+		input = (struct solution_input){ .event = SOLUTION_MISBEHAVED, .what = message->text };
+		unit_input(unit, &input);
+		break;
+	case MESSAGE_PROBE:
+		content_probe_start(unit);
+		break;
+	case MESSAGE_COMMAND:
+		unit_command(unit, message);
+		break;
+	}
+}
+
+static int add_unit(struct supervisor *supervisor, const char *package,
+		    const struct config_solution *entry)
+{
+	struct unit *unit;
+	char error[1024];
+	int r;
+
+	if (supervisor->n_units == MESSAGE_SLOTS)
+		return -E2BIG;
+	unit = calloc(1, sizeof(*unit));
+	if (!unit)
+		return -ENOMEM;
+	unit->supervisor = supervisor;
+	unit->slot = supervisor->n_units;
+	unit->entry = entry;
+	unit->process = SPAWNED_NONE;
+	unit->probe.run = THROWAWAY_NONE;
+	snprintf(unit->package, sizeof(unit->package), "%s", package);
+	r = read_manifest(package, &unit->manifest, error);
+	if (r != 0) {
+		log_error("%s; this solution does not run", error);
+		free(unit);
+		return r < 0 ? r : -EINVAL;
+	}
+	unit->granted = unit->manifest.events & (entry ? entry->grant : ~0ull);
+	unit->granted |= 1ull << ringfort_type_stream_loss;
+	/* One package may run under several names, each with its own word of the operator. */
+	if (entry)
+		memcpy(unit->manifest.name, entry->name, sizeof(unit->manifest.name));
+	unit->due = evtimer_new(supervisor->base, on_due, unit);
+	r = unit->due ? find_class(supervisor, unit->granted, &unit->class) : -ENOMEM;
+	if (r < 0) {
+		free(unit);
+		return r;
+	}
+	solution_init(&unit->machine, on_changed, unit);
+	supervisor->units[supervisor->n_units++] = unit;
+	return 0;
+}
+
+static int add_all_packages(struct supervisor *supervisor)
+{
+	struct dirent **entries;
+	char package[PATH_MAX];
+	int n = scandir(supervisor->paths->solutions, &entries, NULL, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		if (entries[i]->d_name[0] != '.' &&
+		    snprintf(package, sizeof(package), "%s/%s", supervisor->paths->solutions,
+			     entries[i]->d_name) < (int)sizeof(package))
+			add_unit(supervisor, package, NULL);
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+	return 0;
+}
+
+int units_first_class(struct supervisor *supervisor)
+{
+	uint32_t class;
+
+	return find_class(supervisor, all_types(), &class);
+}
+
+int units_load(struct supervisor *supervisor)
+{
+	const struct config *config = supervisor->config;
+	char package[PATH_MAX];
+
+	if (config->all_packages)
+		return add_all_packages(supervisor);
+	for (uint32_t i = 0; i < config->n_solutions; i++) {
+		const struct config_solution *entry = &config->solutions[i];
+
+		if (!entry->enabled)
+			continue;
+		if (entry->package[0])
+			snprintf(package, sizeof(package), "%s", entry->package);
+		else if (snprintf(package, sizeof(package), "%s/%s", supervisor->paths->solutions,
+				  entry->name) >= (int)sizeof(package))
+			return -ENAMETOOLONG;
+		add_unit(supervisor, package, entry);
+	}
+	return 0;
+}
+
+void units_start(struct supervisor *supervisor)
+{
+	const struct solution_input start = { .event = SOLUTION_OPERATOR_START };
+
+	for (uint32_t i = 0; i < supervisor->n_units; i++)
+		unit_input(supervisor->units[i], &start);
+}
+
+void units_stop(struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < supervisor->n_units; i++) {
+		struct unit *unit = supervisor->units[i];
+
+		content_probe_done(unit);
+		unit_down(unit);
+		event_free(unit->due);
+		free(unit);
+	}
+	supervisor->n_units = 0;
+}
