@@ -206,19 +206,21 @@ static void note(struct ring_reader *reader)
 
 	count_reached(reader, event->type, event->seq, 1);
 	if (loss && loss->lost_type < RINGFORT_MAX_TYPES)
-		count_reached(reader, loss->lost_type, loss->seq, 0);
+		count_reached(reader, loss->lost_type, loss->last_seq, 0);
 }
 
 int ring_reader_next(struct ring_reader *reader, const struct ringfort_event **ret_event)
 {
+	uint64_t ended;
 	uint32_t pad;
 	int r;
 
 	for (;;) {
+		/* In this order: what was published before the end is read before it. */
+		ended = atomic_load_explicit(&reader->header->ended, memory_order_acquire);
 		if (reader->position ==
 		    atomic_load_explicit(&reader->header->head, memory_order_acquire))
-			return atomic_load_explicit(&reader->header->ended, memory_order_acquire) ?
-				       -EPIPE : 0;
+			return ended ? -EPIPE : 0;
 		if (!whole(reader)) {
 			skip_ahead(reader);
 			continue;

@@ -40,6 +40,16 @@ struct connection {
 	bool failed;
 };
 
+/* What all who follow want, taken together. */
+static void follow(struct control *control)
+{
+	control->followed = 0;
+	for (size_t i = 0; i < CONTROL_CONNECTIONS; i++)
+		if (control->connections[i] && control->connections[i]->ring)
+			control->followed |= control->connections[i]->request.types;
+	control_subscribe(control);
+}
+
 static void connection_free(struct connection *connection)
 {
 	struct control *control = connection->control;
@@ -52,7 +62,7 @@ static void connection_free(struct connection *connection)
 	ring_reader_close(connection->ring);
 	journal_cursor_free(connection->cursor);
 	free(connection);
-	control_subscribe(control);
+	follow(control);
 }
 
 static int connection_end(struct connection *connection, int result, const char *text)
@@ -81,7 +91,7 @@ static int begin_events(struct connection *connection)
 		return r;
 	connection->request.types = types;
 	ring_reader_want(connection->ring, types);
-	control_subscribe(connection->control);
+	follow(connection->control);
 	return 0;
 }
 
@@ -215,6 +225,18 @@ static int turn_events(struct connection *connection)
 	return send_lost(connection);
 }
 
+static bool line_wanted(const struct connection *connection)
+{
+	const struct wire_request *request = &connection->request;
+	uint64_t time_ns;
+	uint32_t type;
+
+	if (!request->types && !request->since_ns)
+		return true;
+	return findings_line_facts(connection->line, connection->n_line, &type, &time_ns) &&
+	       (!request->types || request->types & 1ull << type) && time_ns >= request->since_ns;
+}
+
 static int turn_findings(struct connection *connection)
 {
 	int r;
@@ -227,6 +249,12 @@ static int turn_findings(struct connection *connection)
 				return r;
 			if (r == 0)
 				break;
+			if (!line_wanted(connection)) {
+				connection->line = NULL;
+				if (i == SEND_AT_ONCE - 1)
+					return 0;
+				continue;
+			}
 		}
 		r = wire_send(connection->fd, WIRE_JSON, connection->line, connection->n_line);
 		if (r == -EMSGSIZE)
@@ -374,16 +402,6 @@ void connections_tick(struct control *control)
 	for (size_t i = 0; i < CONTROL_CONNECTIONS; i++)
 		if (control->connections[i] && control->connections[i]->request.operation)
 			settle(control->connections[i], turn(control->connections[i]));
-}
-
-uint64_t connections_types(const struct control *control)
-{
-	uint64_t types = 0;
-
-	for (size_t i = 0; i < CONTROL_CONNECTIONS; i++)
-		if (control->connections[i] && control->connections[i]->ring)
-			types |= control->connections[i]->request.types;
-	return types;
 }
 
 void connections_probed(struct control *control, const struct message *message)
