@@ -2,13 +2,13 @@
 /*
  * Probe, calls - which system calls make which types, and where their arguments are.
  *
- * One line per call.  Numbers of the 32-bit table stand beside the native ones, those that x32 has
+ * The same for operations of io_uring.  One line per call.  Numbers of the 32-bit table stand beside the native ones, those that x32 has
  * for itself (from 512) have lines of their own.
  */
 #include "sensor/probe-internal.h"
 #include "probe.skel.h"
 
-#include <string.h>
+#include <linux/io_uring.h>
 #include <sys/syscall.h>
 
 /* Calls that are younger than the headers of Debian 12. */
@@ -137,11 +137,45 @@ static const struct row rows[] = {
 	  PLAIN_CALL(SOCKETCALL, FAILED) },
 };
 
+/* Operations that are younger than the headers of Debian 12. */
+#define OP_BIND 56
+#define OP_LISTEN 57
+
+static const struct {
+	uint8_t opcode;
+	uint64_t types;
+} operations[] = {
+	{ IORING_OP_OPENAT, OPEN },
+	{ IORING_OP_OPENAT2, OPEN },
+	{ IORING_OP_UNLINKAT, TYPE(file_unlink) },
+	{ IORING_OP_RENAMEAT, TYPE(file_rename) },
+	{ IORING_OP_MKDIRAT, TYPE(file_create) },
+	{ IORING_OP_SYMLINKAT, TYPE(file_create) },
+	{ IORING_OP_LINKAT, TYPE(file_create) },
+	{ IORING_OP_SETXATTR, TYPE(file_attr) },
+	{ IORING_OP_FSETXATTR, TYPE(file_attr) },
+	{ IORING_OP_CONNECT, TYPE(net_connect) },
+	{ IORING_OP_ACCEPT, TYPE(net_accept) },
+	{ OP_BIND, TYPE(net_bind) },
+	{ OP_LISTEN, TYPE(net_listen) },
+};
+
+static uint64_t operations_of(uint64_t types)
+{
+	uint64_t mask = 0;
+
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+		if (operations[i].types & types)
+			mask |= 1ull << operations[i].opcode;
+	return mask;
+}
+
 void probe_calls_fill(struct probe *probe, uint64_t types)
 {
 	static const struct probe_call none;
 	struct probe_call *calls = probe->bpf->data_calls->calls;
 
+	probe->bpf->bss->uring_opcodes = operations_of(types);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *row = &rows[i];
 		const struct probe_call *call = row->types & types ? &row->call : &none;

@@ -20,6 +20,7 @@
 	(TYPE(process_setid) | TYPE(process_ptrace) | TYPE(file_open_write) | TYPE(file_create) | \
 	 TYPE(file_rename) | TYPE(file_unlink) | TYPE(file_attr) | TYPE(net_connect) | \
 	 TYPE(net_bind) | TYPE(net_listen) | TYPE(net_accept))
+#define URING_TYPES (CALL_TYPES & ~(TYPE(process_setid) | TYPE(process_ptrace)))
 
 /* One program that can serve a hook. */
 struct candidate {
@@ -41,6 +42,14 @@ static const struct hook hooks[] = {
 	{ "tp_btf/sched_process_exit", TYPE(process_exit), 0,
 	  { { "process_exit", "sched_process_exit", 2 },
 	    { "process_exit_live", "sched_process_exit", 1 } } },
+	{ "tp_btf/io_uring_submit_req", 0, URING_TYPES,
+	  { { "uring_submit_req", "io_uring_submit_req", 1 },
+	    { "uring_submit_sqe", "io_uring_submit_sqe", 1 } } },
+	{ "tp_btf/io_uring_complete", 0, URING_TYPES,
+	  { { "uring_complete_parts", "io_uring_complete", 4 },
+	    { "uring_complete", "io_uring_complete", 3 } } },
+	{ "tp_btf/io_uring_cqe_overflow", 0, URING_TYPES,
+	  { { "uring_overflow", "io_uring_cqe_overflow", 3 } } },
 	{ "tp_btf/sys_exit", CALL_TYPES, TYPE(process_exec), { { "sys_exit", "sys_exit", 2 } } },
 };
 
@@ -139,20 +148,19 @@ int probe_attach(struct probe *probe, uint64_t types)
 void probe_describe(const struct probe *probe, uint32_t type,
 		    struct probe_description *ret_description)
 {
-	ret_description->level = PROBE_UNAVAILABLE;
-	ret_description->hook = "";
-	ret_description->why = "no hook of the probe";
-	for (size_t i = 0; i < N_HOOKS; i++) {
-		const struct probe_hook_state *state = &probe->hooks[i];
+	struct probe_description description = { PROBE_UNAVAILABLE, "", "no hook of the probe" };
 
-		if (type >= RINGFORT_MAX_TYPES || !((hooks[i].types | hooks[i].also) >> type & 1))
+	for (size_t i = 0; i < N_HOOKS; i++) {
+		if (type >= RINGFORT_MAX_TYPES || !(hooks[i].types >> type & 1))
 			continue;
-		if (hooks[i].types >> type & 1) {
-			ret_description->hook = hooks[i].name;
-			ret_description->level = state->why[0] ? PROBE_UNAVAILABLE : PROBE_NOTIFY;
-			ret_description->why = state->why;
-		} else if (state->why[0] && !ret_description->why[0]) {
-			ret_description->why = state->why;
-		}
+		description.hook = hooks[i].name;
+		description.why = probe->hooks[i].why;
+		description.level = description.why[0] ? PROBE_UNAVAILABLE : PROBE_NOTIFY;
 	}
+	/* Some of its acts pass elsewhere: that part may be missing. */
+	for (size_t i = 0; i < N_HOOKS; i++)
+		if (description.level != PROBE_UNAVAILABLE && hooks[i].also >> type & 1 &&
+		    !description.why[0])
+			description.why = probe->hooks[i].why;
+	*ret_description = description;
 }

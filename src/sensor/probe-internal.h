@@ -44,7 +44,7 @@ void probe_log(const struct probe *probe, const char *format, ...)
 int probe_hooks_choose(struct probe *probe);
 void probe_hooks_detach(struct probe *probe);
 
-/** probe_calls_fill() - tell the dispatcher at sys_exit which calls these types need */
+/** probe_calls_fill() - tell the programs which calls and operations these types need */
 void probe_calls_fill(struct probe *probe, uint64_t types);
 
 #endif

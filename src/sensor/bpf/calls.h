@@ -46,6 +46,7 @@ enum probe_handler {
 #define PROBE_CALL_DIRECTORY (1u << 5)   /* rmdir(2) */
 #define PROBE_CALL_NO_FD (1u << 6)       /* io_uring: what was opened has no descriptor */
 #define PROBE_CALL_ID16 (1u << 7)        /* chown(2) of the 32-bit table: ids of 16 bits */
+#define PROBE_CALL_ASKED (1u << 8)       /* io_uring: seen before it ran, the result is unknown */
 
 struct probe_call {
 	uint8_t handler; /* enum probe_handler */

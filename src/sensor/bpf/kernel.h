@@ -272,6 +272,104 @@ struct unix_sock {
 	struct sock *peer;
 };
 
+struct filename {
+	const char *name;
+};
+
+struct xattr_name {
+	char name[256];
+};
+
+/* The first member of a request is its file; what the operation needs begins there as well. */
+struct io_cqe {
+	uint64_t user_data;
+	int32_t res;
+};
+
+struct io_ring_ctx {
+};
+
+struct io_kiocb {
+	struct file *file;
+	uint8_t opcode;
+	uint32_t flags; /* 64 bits on newer kernels, the lower ones are these */
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+	void *async_data;
+};
+
+struct open_how {
+	uint64_t flags;
+};
+
+struct io_open {
+	int dfd;
+	uint32_t file_slot;
+	struct filename *filename;
+	struct open_how how;
+};
+
+struct io_unlink {
+	int dfd;
+	int flags;
+	struct filename *filename;
+};
+
+struct io_rename {
+	int old_dfd;
+	int new_dfd;
+	struct filename *oldpath;
+	struct filename *newpath;
+	int flags;
+};
+
+struct io_mkdir {
+	int dfd;
+	uint16_t mode;
+	struct filename *filename;
+};
+
+struct io_link {
+	int new_dfd;
+	struct filename *oldpath;
+	struct filename *newpath;
+};
+
+struct kernel_xattr_ctx {
+	struct xattr_name *kname;
+};
+
+struct io_xattr {
+	struct kernel_xattr_ctx ctx;
+	struct filename *filename;
+};
+
+struct io_connect {
+	void *addr;
+	int addr_len;
+};
+
+struct io_accept {
+	uint32_t file_slot;
+};
+
+struct io_bind {
+	int addr_len;
+};
+
+struct io_listen {
+	int backlog;
+};
+
+struct __kernel_sockaddr_storage {
+};
+
+struct io_async_msghdr {
+	struct __kernel_sockaddr_storage addr;
+};
+
+struct bpf_map;
+
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;

@@ -216,9 +216,10 @@ __noinline int handle_connect(void)
 	record->body.protocol = protocol_of(sk);
 	record->body.error = error_of(&s->call);
 	at = put_end(sk, LOCAL_END, offsetof(struct connect_record, body.local), at);
-	/* A failed attempt has left no peer in the socket, and a UNIX peer may have no name. */
+	/* A failed attempt has left no peer in the socket, one not yet begun has none, and a UNIX
+	 * peer may have no name. */
 	if ((record->body.error && record->body.error != EINPROGRESS) ||
-	    record->body.local.family == AF_UNIX)
+	    s->call.is.bits & PROBE_CALL_ASKED || record->body.local.family == AF_UNIX)
 		at = put_address(s->call.args[1], s->call.args[2], remote, at);
 	else
 		at = put_end(sk, REMOTE_END, remote, at);
@@ -278,7 +279,11 @@ __noinline int handle_accept(void)
 
 	if (!s)
 		return 0;
-	sk = socket_of(file_of(s->call.result));
+	/* A direct descriptor of io_uring is not in the table: only the listening end is known. */
+	if (s->call.is.bits & PROBE_CALL_NO_FD)
+		sk = called_socket(&s->call);
+	else
+		sk = socket_of(file_of(s->call.result));
 	if (!sk)
 		return 0;
 	record = (struct accept_record *)s->record;

@@ -9,5 +9,6 @@
 
 #include "sys_exit.bpf.h"
 #include "tasks.bpf.h"
+#include "uring.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
