@@ -57,7 +57,7 @@ static void help_options(const struct screen *screen, uint32_t mask)
 		snprintf(call, sizeof(call), "%c%c%c --%s%s%s", row->letter ? '-' : ' ',
 			 row->letter ? row->letter : ' ', row->letter ? ',' : ' ', row->name,
 			 row->argument ? " " : "", row->argument ? row->argument : "");
-		fprintf(screen->file, "  %-20s %s\n", call, row->help);
+		fprintf(screen->file, "  %-22s %s\n", call, row->help);
 	}
 }
 
@@ -69,7 +69,7 @@ void help_all(const struct screen *screen, const struct command *commands)
 	      "solutions that it runs.\n"
 	      "\n", screen->file);
 	for (; commands->name; commands++)
-		fprintf(screen->file, "  %-20s %s\n", commands->name, commands->summary);
+		fprintf(screen->file, "  %-22s %s\n", commands->name, commands->summary);
 	fputs("\nOptions, before or behind the subcommand:\n", screen->file);
 	help_options(screen, OPTIONS_GLOBAL | OPTION_BIT(COMPLETION));
 	fputs("\n'ringfort SUBCOMMAND --help' says more about each, with examples.\n"

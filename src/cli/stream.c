@@ -30,7 +30,7 @@ static void stream_end(struct stream *stream, int code)
 }
 
 /* What this very client missed, on standard error: standard output is for what happened. */
-static void tell_lost(const struct packet *packet)
+static int tell_lost(const struct packet *packet)
 {
 	const struct wire_lost *lost = packet->data;
 	char names[2048] = "";
@@ -38,7 +38,7 @@ static void tell_lost(const struct packet *packet)
 	size_t used = 0;
 
 	if (packet->size != sizeof(*lost))
-		return;
+		return -EBADMSG;
 	for (uint32_t type = 0; type < RINGFORT_MAX_TYPES; type++) {
 		const struct ringfort_type_info *info = ringfort_type_info(type);
 
@@ -51,6 +51,7 @@ static void tell_lost(const struct packet *packet)
 	}
 	cli_error("lost %llu events before they reached this command: %s", (unsigned long long)total,
 		  names);
+	return 0;
 }
 
 static void handle_end(struct stream *stream, const struct packet *packet)
@@ -61,7 +62,7 @@ static void handle_end(struct stream *stream, const struct packet *packet)
 	if (daemon_end(packet, &text, &result) < 0)
 		stream_end(stream, daemon_complain(stream->cli->socket, -EBADMSG));
 	else if (result < 0)
-		stream_end(stream, daemon_refusal(result, text));
+		stream_end(stream, daemon_refusal("", result, text));
 	else
 		stream_end(stream, CLI_OK);
 }
@@ -69,7 +70,7 @@ static void handle_end(struct stream *stream, const struct packet *packet)
 static void handle_packet(struct stream *stream, const struct packet *packet)
 {
 	uint64_t count = stream->cli->options->count;
-	int r;
+	int r = 0;
 
 	switch (packet->kind) {
 	case WIRE_END:
@@ -77,12 +78,13 @@ static void handle_packet(struct stream *stream, const struct packet *packet)
 		return;
 	case WIRE_LOST:
 		fflush(stream->cli->out.file);
-		tell_lost(packet);
-		return;
+		r = tell_lost(packet);
+		break;
 	case WIRE_CAUGHT_UP:
-		return;
+		break;
+	default:
+		r = stream->packet(stream->cli, packet, stream->context);
 	}
-	r = stream->packet(stream->cli, packet, stream->context);
 	if (r < 0)
 		stream_end(stream, daemon_complain(stream->cli->socket, r));
 	else if (r > 0 && ++stream->n_printed == count)

@@ -157,9 +157,32 @@ static int become_root(void)
 	return answer(setuid(0));
 }
 
-static int raw_call(void)
+#define RAW_CALL(name) \
+	static int call_##name(void) \
+	{ \
+		return answer(syscall(SYS_##name, 0, 0, 0, 0, 0, 0)); \
+	}
+
+RAW_CALL(io_uring_setup)
+RAW_CALL(bpf)
+RAW_CALL(userfaultfd)
+RAW_CALL(perf_event_open)
+RAW_CALL(finit_module)
+RAW_CALL(kexec_load)
+RAW_CALL(memfd_create)
+RAW_CALL(keyctl)
+
+static int punch_hole(void)
 {
-	return answer(syscall(atoi(given[0]), 0, 0, 0, 0, 0, 0));
+	void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, 3, 0);
+
+	return answer(memory == MAP_FAILED ? -1 : madvise(memory, 4096, MADV_REMOVE));
+}
+
+/* The same numbers with another meaning: x32 on x86, nothing at all elsewhere. */
+static int call_other_numbers(void)
+{
+	return answer(syscall(SYS_getpid | 0x40000000));
 }
 
 static int execute_path(void)
@@ -343,7 +366,16 @@ static const struct {
 	{ "unshare", unshare_user },
 	{ "clone-user", clone_user },
 	{ "setuid", become_root },
-	{ "syscall", raw_call },
+	{ "io_uring_setup", call_io_uring_setup },
+	{ "bpf", call_bpf },
+	{ "userfaultfd", call_userfaultfd },
+	{ "perf_event_open", call_perf_event_open },
+	{ "finit_module", call_finit_module },
+	{ "kexec_load", call_kexec_load },
+	{ "memfd_create", call_memfd_create },
+	{ "keyctl", call_keyctl },
+	{ "punch", punch_hole },
+	{ "x32", call_other_numbers },
 	{ "exec", execute_path },
 	{ "exec-again", execute_again },
 	{ "exec-fd", execute_by_descriptor },

@@ -211,14 +211,16 @@ static void note(struct ring_reader *reader)
 
 int ring_reader_next(struct ring_reader *reader, const struct ringfort_event **ret_event)
 {
+	uint64_t ended;
 	uint32_t pad;
 	int r;
 
 	for (;;) {
+		/* In this order: what was published before the end is read before it. */
+		ended = atomic_load_explicit(&reader->header->ended, memory_order_acquire);
 		if (reader->position ==
 		    atomic_load_explicit(&reader->header->head, memory_order_acquire))
-			return atomic_load_explicit(&reader->header->ended, memory_order_acquire) ?
-				       -EPIPE : 0;
+			return ended ? -EPIPE : 0;
 		if (!whole(reader)) {
 			skip_ahead(reader);
 			continue;

@@ -215,6 +215,18 @@ static int turn_events(struct connection *connection)
 	return send_lost(connection);
 }
 
+static bool line_wanted(const struct connection *connection)
+{
+	const struct wire_request *request = &connection->request;
+	uint64_t time_ns;
+	uint32_t type;
+
+	if (!request->types && !request->since_ns)
+		return true;
+	return findings_line_facts(connection->line, connection->n_line, &type, &time_ns) &&
+	       (!request->types || request->types & 1ull << type) && time_ns >= request->since_ns;
+}
+
 static int turn_findings(struct connection *connection)
 {
 	int r;
@@ -227,6 +239,12 @@ static int turn_findings(struct connection *connection)
 				return r;
 			if (r == 0)
 				break;
+			if (!line_wanted(connection)) {
+				connection->line = NULL;
+				if (i == SEND_AT_ONCE - 1)
+					return 0;
+				continue;
+			}
 		}
 		r = wire_send(connection->fd, WIRE_JSON, connection->line, connection->n_line);
 		if (r == -EMSGSIZE)

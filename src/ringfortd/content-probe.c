@@ -17,6 +17,7 @@
 
 #define PROBE_SECONDS 20
 #define PROBE_FIRST_UID 64
+#define PROBE_TEXT 900 /* of what it prints: the reasons stand first */
 
 static void answer(struct unit *unit, int result, const char *text)
 {
@@ -26,89 +27,73 @@ static void answer(struct unit *unit, int result, const char *text)
 	supervisor_tell_control(unit->supervisor, &message, NULL, 0);
 }
 
-static struct event *drop_event(struct event *event)
-{
-	if (event)
-		event_free(event);
-	return NULL;
-}
-
 void content_probe_done(struct unit *unit)
 {
 	struct content_probe *probe = &unit->probe;
 
-	probe->ended = drop_event(probe->ended);
-	probe->printed = drop_event(probe->printed);
-	probe->late = drop_event(probe->late);
-	probe->cgroup = cgroup_free(probe->cgroup);
-	spawned_done(&probe->process);
-	probe->process = SPAWNED_NONE;
-}
-
-/* The beginning of what it prints is kept: the reasons. */
-static void on_printed(evutil_socket_t fd, short what, void *userdata)
-{
-	struct content_probe *probe = userdata;
-	char bytes[4096];
-	ssize_t n = read((int)fd, bytes, sizeof(bytes));
-
-	if (n <= 0) {
-		if (n == 0 || errno != EAGAIN)
-			event_del(probe->printed);
-		return;
-	}
-	if ((size_t)n > UNIT_PROBE_TEXT - probe->n_text)
-		n = (ssize_t)(UNIT_PROBE_TEXT - probe->n_text);
-	for (ssize_t i = 0; i < n; i++)
-		if ((unsigned char)bytes[i] < ' ' && bytes[i] != '\n')
-			bytes[i] = ' ';
-	memcpy(probe->text + probe->n_text, bytes, (size_t)n);
-	probe->n_text += (size_t)n;
-	probe->text[probe->n_text] = '\0';
-}
-
-static void on_late(evutil_socket_t fd, short what, void *userdata)
-{
-	struct content_probe *probe = userdata;
-
-	probe->too_late = true;
-	cgroup_kill(probe->cgroup);
-	spawned_kill(&probe->process);
+	if (probe->ended)
+		event_free(probe->ended);
+	if (probe->printed)
+		event_free(probe->printed);
+	probe->ended = probe->printed = NULL;
+	throwaway_done(&probe->run);
+	probe->run = THROWAWAY_NONE;
 }
 
 /* result 0 well; 1 parts were refused, the rest loads; below 0 it cannot be used */
-static void on_ended(evutil_socket_t fd, short what, void *userdata)
+static int judge(const struct unit *unit, const char *printed, char *text, size_t size)
+{
+	const struct throwaway *run = &unit->probe.run;
+
+	if (run->timed_out)
+		snprintf(text, size, "the content was not loaded within %d s\n%s", PROBE_SECONDS, printed);
+	else if (run->out_of_memory)
+		snprintf(text, size, "loading the content took more memory than the limit of %u MiB\n%s",
+			 unit->manifest.memory_mb, printed);
+	else if (run->exit.signal)
+		snprintf(text, size, "loading the content ended by signal %d\n%s", run->exit.signal,
+			 printed);
+	else
+		snprintf(text, size, "%s", printed);
+	if (run->timed_out || run->out_of_memory || run->exit.signal || run->exit.code > 1)
+		return -ECANCELED;
+	return run->exit.code;
+}
+
+/* What foreign code printed, without what would move a cursor. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' && *text != '\n')
+			*text = ' ';
+}
+
+static void on_probe(evutil_socket_t fd, short what, void *userdata)
 {
 	struct unit *unit = userdata;
-	struct content_probe *probe = &unit->probe;
-	char text[UNIT_PROBE_TEXT + 100];
-	struct cgroup_usage usage;
-	struct spawned_exit end;
-	int result;
+	struct throwaway *run = &unit->probe.run;
+	char text[1024];
+	int result, r;
 
-	if (spawned_reap(&probe->process, &end) != 1)
+	r = throwaway_process(run, supervisor_now_ns());
+	/* It closes the pipe at its end; the event must go before the number is used again. */
+	if (run->spawned.output < 0 && unit->probe.printed) {
+		event_free(unit->probe.printed);
+		unit->probe.printed = NULL;
+	}
+	if (r == 0)
 		return;
-	on_printed(probe->process.output, 0, probe);
-	cgroup_usage(probe->cgroup, &usage);
-	result = end.signal ? -ECANCELED : end.code;
-	if (probe->too_late)
-		snprintf(text, sizeof(text), "the content was not loaded within %d s; %s",
-			 PROBE_SECONDS, probe->text);
-	else if (usage.n_oom_kills)
-		snprintf(text, sizeof(text), "loading the content took more memory than the limit of %u MiB; %s",
-			 unit->manifest.memory_mb, probe->text);
-	else if (end.signal)
-		snprintf(text, sizeof(text), "loading the content ended by signal %d; %s", end.signal,
-			 probe->text);
-	else
-		snprintf(text, sizeof(text), "%s", probe->text);
+	make_printable(run->output);
+	result = r < 0 ? r : judge(unit, run->output, text, sizeof(text));
+	if (r < 0)
+		snprintf(text, sizeof(text), "%s", strerror(-r));
 	content_probe_done(unit);
-	answer(unit, result > 1 ? -ECANCELED : result, text);
+	answer(unit, result, text);
 }
 
 static int start(struct unit *unit)
 {
-	const struct timeval patience = { .tv_sec = PROBE_SECONDS };
+	const struct timeval patience = { .tv_sec = PROBE_SECONDS, .tv_usec = 10000 };
 	struct supervisor *supervisor = unit->supervisor;
 	struct content_probe *probe = &unit->probe;
 	const struct cgroup_limits limits = unit_limits(unit);
@@ -119,27 +104,22 @@ static int start(struct unit *unit)
 
 	snprintf(name, sizeof(name), "%s+probe", unit->manifest.name);
 	r = unit_plan(unit, &unit->manifest.probe_arguments, &plan);
-	if (r == 0)
-		r = cgroup_new(&probe->cgroup, supervisor->cgroups, name, &limits);
 	if (r < 0)
 		return r;
-	plan.options.cgroup = probe->cgroup;
 	plan.options.uid = supervisor->config->uid_first + PROBE_FIRST_UID + unit->slot;
-	r = host_spawn(&plan.options, &probe->process, &step);
+	r = throwaway_start(&probe->run, supervisor->cgroups, name, &limits, &plan.options,
+			    PROBE_SECONDS * 1000, PROBE_TEXT, &step);
 	if (r < 0) {
 		log_error("solution %s: cannot try its content: %s: %s", unit->manifest.name, step,
 			  strerror(-r));
 		return r;
 	}
-	probe->n_text = 0;
-	probe->text[0] = '\0';
-	probe->too_late = false;
-	probe->ended = event_new(supervisor->base, probe->process.pidfd, EV_READ | EV_PERSIST, on_ended, unit);
-	probe->printed = event_new(supervisor->base, probe->process.output, EV_READ | EV_PERSIST,
-				   on_printed, probe);
-	probe->late = evtimer_new(supervisor->base, on_late, probe);
-	if (!probe->ended || !probe->printed || !probe->late || event_add(probe->ended, NULL) < 0 ||
-	    event_add(probe->printed, NULL) < 0 || evtimer_add(probe->late, &patience) < 0)
+	probe->ended = event_new(supervisor->base, probe->run.spawned.pidfd, EV_READ | EV_PERSIST,
+				 on_probe, unit);
+	probe->printed = event_new(supervisor->base, probe->run.spawned.output, EV_READ | EV_PERSIST,
+				   on_probe, unit);
+	if (!probe->ended || !probe->printed || event_add(probe->ended, &patience) < 0 ||
+	    event_add(probe->printed, NULL) < 0)
 		return -ENOMEM;
 	return 0;
 }

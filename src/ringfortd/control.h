@@ -112,6 +112,8 @@ void mailbox_health(struct control *control, struct control_solution *solution);
 /* findings.c */
 void findings_keep(struct control *control, struct control_solution *solution,
 		   const struct ringfort_finding *finding);
+/** findings_line_facts() - type and time of a line of the journal; false: not one of ours */
+bool findings_line_facts(const char *line, size_t n, uint32_t *ret_type, uint64_t *ret_time_ns);
 
 /* connection.c */
 int connection_accept(struct control *control, int fd);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -126,6 +127,33 @@ static void tell_journald(const struct control *control, const char *solution,
 	/* Not waiting: a journald that hangs must not hang us.  The history on disk has it all. */
 	if (send(control->role->journald_fd, text, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return;
+}
+
+/*
+ * What write_ours() put first.  Quotes inside strings are escaped, so these bytes can only be the
+ * member itself.
+ */
+bool findings_line_facts(const char *line, size_t n, uint32_t *ret_type, uint64_t *ret_time_ns)
+{
+	static const char head[] = "\"ringfort\":{\"type\":\"", stamp[] = "\"time_ns\":";
+	const char *at = memmem(line, n, head, sizeof(head) - 1);
+	const char *end = line + n;
+	char name[64];
+
+	if (!at)
+		return false;
+	at += sizeof(head) - 1;
+	if (end - at < (ptrdiff_t)sizeof(name))
+		return false;
+	memccpy(name, at, '"', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	name[strcspn(name, "\"")] = '\0';
+	*ret_type = ringfort_type_by_name(name);
+	at = memmem(at, (size_t)(end - at), stamp, sizeof(stamp) - 1);
+	if (!at || !*ret_type)
+		return false;
+	*ret_time_ns = strtoull(at + sizeof(stamp) - 1, NULL, 10);
+	return true;
 }
 
 void findings_keep(struct control *control, struct control_solution *solution,

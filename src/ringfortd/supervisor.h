@@ -13,24 +13,19 @@
 #include "host/manifest.h"
 #include "host/solution.h"
 #include "host/spawn.h"
+#include "host/throwaway.h"
 #include "ringfortd/message.h"
 #include "ringfortd/paths.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
 
-#define UNIT_PROBE_TEXT 900
-
 struct supervisor;
 
 /* A run of a solution's program that only says whether it could load its content. */
 struct content_probe {
-	struct cgroup *cgroup;
-	struct spawned process;
-	struct event *ended, *printed, *late;
-	bool too_late;
-	char text[UNIT_PROBE_TEXT + 1];
-	size_t n_text;
+	struct throwaway run;
+	struct event *ended, *printed; /* NULL: none is under way */
 };
 
 /* One solution: what the operator and its package say, its machine, its process. */

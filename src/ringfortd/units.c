@@ -383,7 +383,8 @@ static int add_unit(struct supervisor *supervisor, const char *package,
 	unit->supervisor = supervisor;
 	unit->slot = supervisor->n_units;
 	unit->entry = entry;
-	unit->process = unit->probe.process = SPAWNED_NONE;
+	unit->process = SPAWNED_NONE;
+	unit->probe.run = THROWAWAY_NONE;
 	snprintf(unit->package, sizeof(unit->package), "%s", package);
 	r = read_manifest(package, &unit->manifest, error);
 	if (r != 0) {

@@ -60,6 +60,12 @@ struct modify {
 	int root_fd;
 	fsid_t root_fsid;
 
+	/* Also of this collection: the folder that was named last, by file system and handle. */
+	size_t folder_size; /* 0: none */
+	char folder[sizeof(fsid_t) + sizeof(struct file_handle) + MAX_HANDLE];
+	size_t folder_length;
+	char folder_path[PATH_MAX];
+
 	size_t used; /* of records */
 	size_t n_records;
 	char records[256 * 1024] __attribute__((aligned(8)));
@@ -288,17 +294,32 @@ static int open_handle(struct modify *modify, const struct fanotify_event_info_f
 	return fd < 0 ? -errno : fd;
 }
 
-/* The folder's path as it is now, and the name as it was when the file was closed. */
+/* Many files are written in one folder, so the last one is kept; its path is as it is now. */
+static void name_folder(struct modify *modify, const struct fanotify_event_info_fid *info)
+{
+	const struct file_handle *handle = (const void *)info->handle;
+	size_t size = sizeof(info->fsid) + sizeof(*handle) + handle->handle_bytes;
+	_cleanup_(closep) int fd = -1;
+
+	if (size == modify->folder_size && memcmp(modify->folder, &info->fsid, size) == 0)
+		return;
+	fd = open_handle(modify, info);
+	modify->folder_length = fd < 0 ? 0 : link_of(fd, modify->folder_path);
+	modify->folder_size = size <= sizeof(modify->folder) ? size : 0;
+	memcpy(modify->folder, &info->fsid, modify->folder_size);
+}
+
+/* The folder, and the name as it was when the file was closed. */
 static size_t name_path(struct modify *modify, const struct fanotify_event_info_fid *info,
 			char *path, struct ringfort_file *file)
 {
 	const struct file_handle *handle = (const void *)info->handle;
 	const char *name = (const char *)handle->f_handle + handle->handle_bytes;
-	_cleanup_(closep) int folder = open_handle(modify, info);
-	size_t length = 0, n = strnlen(name, NAME_MAX);
+	size_t length, n = strnlen(name, NAME_MAX);
 
-	if (folder >= 0)
-		length = link_of(folder, path);
+	name_folder(modify, info);
+	length = modify->folder_length;
+	memcpy(path, modify->folder_path, length);
 	/* A folder that is gone: the name alone is all that is left. */
 	file->quality = length ? RINGFORT_QUALITY_RESOLVED : RINGFORT_QUALITY_NONE;
 	if (length > 1)
@@ -388,6 +409,7 @@ int modify_collect(struct modify *modify, uint64_t now_ns)
 
 	modify->used = 0;
 	modify->n_records = 0;
+	modify->folder_size = 0;
 	if (poll(&changes, 1, 0) > 0)
 		modify->stale = true;
 	if (modify->stale && now_ns - modify->marked_ns >= REMARK_NS)

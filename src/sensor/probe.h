@@ -25,7 +25,7 @@ struct probe_options {
 	size_t bulk_bytes;      /* of the bulk ring, a power of two */
 	const char *cgroup_path; /* where cgroup v2 is mounted, or NULL */
 	const char *const *env; /* names of the environment variables to report; a name that ends in '*' is a prefix */
-	size_t n_env;           /* at most 32 */
+	size_t n_env;           /* at most 32, of 2 to 30 bytes each, else -EINVAL */
 	uint32_t host_mnt_ns;   /* inode of the host's mount namespace */
 	/* Told why something does not load or attach, and what libbpf says; may be NULL. */
 	void (*log)(void *userdata, const char *message);
@@ -96,7 +96,7 @@ void probe_describe(const struct probe *probe, uint32_t type,
 struct probe_footprint {
 	uint32_t n_programs; /* loaded */
 	uint32_t n_attached;
-	uint64_t n_instructions; /* verified, all loaded programs */
+	uint64_t n_instructions; /* as the kernel runs them, all loaded programs */
 	uint64_t map_bytes;
 };
 

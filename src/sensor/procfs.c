@@ -112,6 +112,19 @@ int procfs_fill_credentials(struct process *process)
 	return read_credentials(folder, &process->credentials);
 }
 
+bool procfs_runs_another(const struct process *process)
+{
+	_cleanup_(closep) int folder = open_process(process->pid);
+	char exe[PATH_MAX];
+	uint32_t length;
+
+	if (folder < 0)
+		return false;
+	length = read_link(folder, "exe", exe);
+	return length > 0 && strcmp(exe, process->image->text) != 0 &&
+	       is_same(folder, process->start_ns);
+}
+
 int procfs_fill(struct table *table, struct process *process)
 {
 	_cleanup_(closep) int folder = open_process(process->pid);

@@ -17,6 +17,9 @@
  */
 int procfs_fill(struct table *table, struct process *process);
 
+/** procfs_runs_another() - does /proc name another executable than the process' image? */
+bool procfs_runs_another(const struct process *process);
+
 /** procfs_fill_credentials() - only these; they are left as they are on failure */
 int procfs_fill_credentials(struct process *process);
 

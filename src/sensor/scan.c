@@ -13,6 +13,7 @@
 struct scan {
 	struct table *table;
 	uint64_t now_ns;
+	uint32_t host_mnt_ns;
 	struct process **added;
 	size_t n_added, size;
 };
@@ -45,6 +46,9 @@ static int take_task(void *userdata, const struct probe_task *task)
 			return -ENOMEM;
 		process->credentials = (struct credentials){ .uid = task->uid, .gid = task->gid,
 							     .euid = task->euid, .egid = task->egid };
+		procfs_fill(s->table, process);
+	} else if (task->mnt_ns == s->host_mnt_ns && procfs_runs_another(process)) {
+		/* Its exec was lost, or is about to come.  Of other namespaces /proc has other paths. */
 		procfs_fill(s->table, process);
 	}
 	process->ppid = task->ppid;
@@ -80,9 +84,9 @@ static void make_lines(struct scan *s)
 	}
 }
 
-int scan(struct table *table, struct probe *probe, uint64_t now_ns)
+int scan(struct table *table, struct probe *probe, uint32_t host_mnt_ns, uint64_t now_ns)
 {
-	struct scan s = { .table = table, .now_ns = now_ns };
+	struct scan s = { .table = table, .now_ns = now_ns, .host_mnt_ns = host_mnt_ns };
 	struct timespec boot;
 	int r;
 

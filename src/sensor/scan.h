@@ -14,9 +14,10 @@
  * scan() - take in every process that is not in the table, end those that are gone
  *
  * Attach fork, exec and exit before: what happens during the scan then lies in the stream, which
- * wins.  Processes that are known keep what the stream said of them.
+ * wins.  Processes that are known keep what the stream said of them, unless /proc names
+ * another executable: then their exec was lost.
  */
-int scan(struct table *table, struct probe *probe, uint64_t now_ns);
+int scan(struct table *table, struct probe *probe, uint32_t host_mnt_ns, uint64_t now_ns);
 
 /** scan_credentials() - read the credentials of all living processes again */
 void scan_credentials(struct table *table);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Group: the vectorscan databases - see group.h */
+#include "group.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_EXPRESSION 15000 /* bytes; vectorscan's own limit is 16000 */
+
+/* Expressions of one field while its database is made. */
+struct expressions {
+	struct arena arena;
+	const char **texts;
+	unsigned int *flags;
+	unsigned int *ids;
+	unsigned int n;
+};
+
+static void expressions_done(struct expressions *expressions)
+{
+	arena_done(&expressions->arena);
+	free(expressions->texts);
+	free(expressions->flags);
+	free(expressions->ids);
+}
+
+static void database_freep(hs_database_t **database)
+{
+	hs_free_database(*database);
+}
+
+/* Once per expression and value is enough, so a value cannot cause a flood of hits. */
+static unsigned int flags_of(const struct atom *atom)
+{
+	unsigned int flags = HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY;
+
+	if (atom->kind == ATOM_STRING)
+		return flags | HS_FLAG_DOTALL | (atom->cased ? 0 : HS_FLAG_CASELESS);
+	flags |= atom->regex_flags & REGEX_CASELESS ? HS_FLAG_CASELESS : 0;
+	flags |= atom->regex_flags & REGEX_MULTILINE ? HS_FLAG_MULTILINE : 0;
+	flags |= atom->regex_flags & REGEX_DOTALL ? HS_FLAG_DOTALL : 0;
+	return flags;
+}
+
+bool group_scan_can(const struct atom *atom)
+{
+	hs_compile_error_t *error = NULL;
+	hs_expr_info_t *info = NULL;
+	bool can;
+
+	can = hs_expression_info(atom->text, flags_of(atom), &info, &error) == HS_SUCCESS;
+	free(info);
+	hs_free_compile_error(error);
+	return can;
+}
+
+static int add_expression(struct expressions *expressions, struct predicate *predicate,
+			  unsigned int id)
+{
+	const struct atom *atom = predicate->atom;
+	const char *text = atom->text;
+
+	if (atom->kind == ATOM_STRING)
+		text = pattern_regex(&expressions->arena, &atom->pattern, true);
+	if (!text)
+		return -ENOMEM;
+	if (strlen(text) > MAX_EXPRESSION) {
+		predicate->best = WAY_TEST;
+		return 1;
+	}
+	expressions->texts[expressions->n] = text;
+	expressions->flags[expressions->n] = flags_of(atom);
+	expressions->ids[expressions->n++] = id;
+	return 0;
+}
+
+static int compile(struct group *group, struct expressions *expressions, hs_database_t **ret)
+{
+	hs_compile_error_t *error = NULL;
+	hs_error_t failed;
+	int at = -1;
+
+	failed = hs_compile_multi(expressions->texts, expressions->flags, expressions->ids,
+				  expressions->n, HS_MODE_BLOCK, NULL, ret, &error);
+	if (failed == HS_COMPILER_ERROR && error)
+		at = error->expression;
+	hs_free_compile_error(error);
+	if (failed == HS_SUCCESS)
+		return 0;
+	if (failed == HS_NOMEM)
+		return -ENOMEM;
+	if (at < 0 || (unsigned int)at >= expressions->n)
+		return -EINVAL;
+	group->predicates[expressions->ids[at]].best = WAY_TEST;
+	return 1;
+}
+
+/* vectorscan is not asked about empty values: the answers are found here, once. */
+static int find_empty_hits(struct group *group, const struct expressions *expressions,
+			   struct group_field *field)
+{
+	static const struct sigma_value empty = { .type = SIGMA_STRING, .string = { "", 0 } };
+
+	field->empty_hits = calloc(expressions->n + 1, sizeof(*field->empty_hits));
+	if (!field->empty_hits)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < expressions->n; i++)
+		if (atom_test(group->predicates[expressions->ids[i]].atom, &empty, NULL) > 0)
+			field->empty_hits[field->n_empty_hits++] = expressions->ids[i];
+	return 0;
+}
+
+static int compile_field(struct group *group, struct group_field *field, const uint32_t *predicates,
+			 size_t n)
+{
+	_cleanup_(expressions_done) struct expressions expressions = { 0 };
+	_cleanup_(database_freep) hs_database_t *database = NULL;
+	int r = 0;
+
+	expressions.texts = calloc(n + 1, sizeof(*expressions.texts));
+	expressions.flags = calloc(n + 1, sizeof(*expressions.flags));
+	expressions.ids = calloc(n + 1, sizeof(*expressions.ids));
+	if (!expressions.texts || !expressions.flags || !expressions.ids)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && !r; i++)
+		r = add_expression(&expressions, &group->predicates[predicates[i]], predicates[i]);
+	if (!r)
+		r = compile(group, &expressions, &database);
+	if (!r)
+		r = find_empty_hits(group, &expressions, field);
+	if (r)
+		return r;
+	field->database = take_ptr(database);
+	return 0;
+}
+
+static uint32_t slot_of(const struct group *group, const struct predicate *predicate)
+{
+	return predicate->field == NO_FIELD ? (uint32_t)group->n_fields : predicate->field;
+}
+
+int group_scan_compile(struct group *group)
+{
+	_cleanup_(cleanup_free) uint32_t *list = calloc(group->n_predicates + 1, sizeof(*list));
+	_cleanup_(cleanup_free) size_t *first = calloc(group->n_fields + 3, sizeof(*first));
+	int r = 0;
+
+	if (!list || !first)
+		return -ENOMEM;
+	/* Sort the predicates by field: count, sum up, place. */
+	for (size_t i = 0; i < group->n_predicates; i++)
+		first[slot_of(group, &group->predicates[i]) + 2] +=
+			group->predicates[i].way != WAY_TEST;
+	for (size_t i = 0; i <= group->n_fields; i++)
+		first[i + 2] += first[i + 1];
+	for (size_t i = 0; i < group->n_predicates; i++)
+		if (group->predicates[i].way != WAY_TEST)
+			list[first[slot_of(group, &group->predicates[i]) + 1]++] = (uint32_t)i;
+
+	for (size_t i = 0; i <= group->n_fields && !r; i++)
+		if (first[i + 1] > first[i])
+			r = compile_field(group,
+					  i < group->n_fields ? &group->fields[i] : &group->keywords,
+					  list + first[i], first[i + 1] - first[i]);
+	if (r)
+		group_scan_done(group);
+	return r;
+}
+
+static void field_done(struct group_field *field)
+{
+	hs_free_database(field->database);
+	free(field->empty_hits);
+	field->database = NULL;
+	field->empty_hits = NULL;
+	field->n_empty_hits = 0;
+}
+
+void group_scan_done(struct group *group)
+{
+	for (size_t i = 0; i < group->n_fields; i++)
+		field_done(&group->fields[i]);
+	field_done(&group->keywords);
+}
+
+static int add_scratch(const hs_database_t *database, hs_scratch_t **scratch)
+{
+	if (!database)
+		return 0;
+	switch (hs_alloc_scratch(database, scratch)) {
+	case HS_SUCCESS:
+		return 0;
+	case HS_NOMEM:
+		return -ENOMEM;
+	default:
+		return -EINVAL;
+	}
+}
+
+int group_scan_scratch(struct group *group, hs_scratch_t **scratch)
+{
+	int r = add_scratch(group->keywords.database, scratch);
+
+	for (size_t i = 0; i < group->n_fields && !r; i++)
+		r = add_scratch(group->fields[i].database, scratch);
+	return r;
+}

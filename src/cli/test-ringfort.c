@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program `ringfort` against a daemon of straw: a child that answers as each case wants.
+ * Argument: the program.
+ */
+#undef NDEBUG
+#include "cli/tree.h"
+#include "event/sample.h"
+#include "wire/wire.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *program;
+static char folder[64], socket_path[128];
+static char output[1 << 20], errors[1 << 16];
+
+typedef void (*straw)(int fd, const struct wire_request *request);
+
+static void send_text(int fd, enum wire_kind kind, const char *text)
+{
+	assert(wire_send(fd, kind, text, strlen(text)) == 0);
+}
+
+static void send_end(int fd, int result, const char *text)
+{
+	struct wire_end end = { .result = result };
+
+	snprintf(end.text, sizeof(end.text), "%s", text);
+	assert(wire_send(fd, WIRE_END, &end, sizeof(end)) == 0);
+}
+
+/* A child for every connection: one that follows must not keep the others waiting. */
+static void serve(int listener, straw answer)
+{
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		struct wire_request request;
+
+		assert(fd >= 0);
+		if (fork() == 0) {
+			alarm(30);
+			assert(recv(fd, &request, sizeof(request), 0) == sizeof(request));
+			assert(request.magic == WIRE_MAGIC && request.schema_hash == ringfort_schema_hash());
+			answer(fd, &request);
+			_exit(0);
+		}
+		close(fd);
+	}
+}
+
+/* A daemon of straw at socket_path; it goes when we go. */
+static pid_t start_straw(straw answer)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	pid_t pid;
+
+	memcpy(address.sun_path, socket_path, strlen(socket_path));
+	unlink(socket_path);
+	assert(bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(listener, 8) == 0);
+	pid = fork();
+	assert(pid >= 0);
+	if (pid == 0) {
+		signal(SIGPIPE, SIG_IGN);
+		alarm(30);
+		serve(listener, answer);
+	}
+	close(listener);
+	return pid;
+}
+
+static void stop_straw(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	assert(waitpid(pid, NULL, 0) == pid);
+	unlink(socket_path);
+}
+
+static void read_back(const char *name, char *buffer, size_t size)
+{
+	char path[128];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	fd = open(path, O_RDONLY);
+	n = read(fd, buffer, size - 1);
+	assert(n >= 0);
+	buffer[n] = '\0';
+	close(fd);
+}
+
+/* Run "$ringfort --socket ... <arguments>"; its output and errors are in those buffers after. */
+static int run(const char *arguments)
+{
+	char line[1024];
+	int status;
+
+	snprintf(line, sizeof(line),
+		 "exec env -u NO_COLOR LC_ALL=C.UTF-8 TZ=UTC timeout 20 '%s' --socket '%s' %s >'%s/out' 2>'%s/err' </dev/null",
+		 program, socket_path, arguments, folder, folder);
+	status = system(line);
+	assert(WIFEXITED(status));
+	read_back("out", output, sizeof(output));
+	read_back("err", errors, sizeof(errors));
+	return WEXITSTATUS(status);
+}
+
+static int run_with(straw answer, const char *arguments)
+{
+	pid_t pid = start_straw(answer);
+	int code = run(arguments);
+
+	stop_straw(pid);
+	return code;
+}
+
+#define expect_in(text, part) expect_part(__LINE__, text, part)
+
+static void expect_part(int line, const char *text, const char *part)
+{
+	bool there = strstr(text, part) != NULL;
+
+	if (!there)
+		fprintf(stderr, "line %d: not there: %s\nthere: %s\n", line, part, text);
+	assert(there);
+}
+
+#define HEALTHY_STATUS \
+	"{\"daemon\":{\"version\":\"0.1.0\",\"pid\":4711,\"uptime_s\":7261},\"events\":{\"performed\":1234," \
+	"\"lost\":0,\"types\":{\"process.exec\":{\"performed\":34,\"lost\":0}}},\"solutions\":[{\"name\":" \
+	"\"sigma\",\"state\":\"active\",\"pid\":4712,\"restarts\":0,\"delivered\":34,\"lost\":0,\"findings\":2," \
+	"\"why\":\"\"}],\"healthy\":true}"
+#define DEGRADED_STATUS \
+	"{\"daemon\":{\"version\":\"0.1.0\",\"pid\":4711,\"uptime_s\":5},\"events\":{\"performed\":1234," \
+	"\"lost\":56,\"types\":{\"file.create\":{\"performed\":1234,\"lost\":56}}},\"solutions\":[{\"name\":" \
+	"\"bad\\u001b[2J\",\"state\":\"quarantined\",\"pid\":0,\"restarts\":5,\"delivered\":1,\"lost\":7," \
+	"\"findings\":0,\"why\":\"crashed 5 times\"}],\"healthy\":false}"
+
+static void healthy(int fd, const struct wire_request *request)
+{
+	assert(request->operation == WIRE_STATUS);
+	send_text(fd, WIRE_JSON, HEALTHY_STATUS);
+	send_end(fd, 0, "");
+}
+
+static void degraded(int fd, const struct wire_request *request)
+{
+	send_text(fd, WIRE_JSON, DEGRADED_STATUS);
+	send_end(fd, 0, "");
+}
+
+static void status_tells_health_by_its_exit_code(void)
+{
+	assert(run_with(healthy, "status") == 0);
+	assert(strncmp(output, "lost nothing of 1234 events\n", 28) == 0);
+	expect_in(output, "up 2 h 1 min: healthy");
+	expect_in(output, "  sigma     active  4712         0         34     0         2");
+	expect_in(output, "  process.exec         34     0");
+	assert(run_with(healthy, "status --json") == 0 && strcmp(output, HEALTHY_STATUS "\n") == 0);
+	assert(run_with(degraded, "status") == 1);
+	assert(strncmp(output, "LOST 56 of 1234 events\n", 23) == 0);
+	expect_in(output, "quarantined");
+	expect_in(output, "crashed 5 times");
+	expect_in(output, "bad\\x1b[2J");
+	assert(!strchr(output, '\033'));
+	assert(run_with(degraded, "status --json") == 1 && strcmp(output, DEGRADED_STATUS "\n") == 0);
+	assert(run_with(degraded, "status --color=always") == 1 && strstr(output, "\033[0;31mLOST"));
+}
+
+static void no_daemon_is_3_and_says_what_to_do(void)
+{
+	static const char *const commands[] = { "status", "events", "findings", "solution", "doctor", "reload",
+						"findings -f", "solution stop sigma" };
+
+	unlink(socket_path);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		assert(run(commands[i]) == 3);
+		expect_in(errors, socket_path);
+		expect_in(errors, "is ringfortd running? Start it with");
+		assert(output[0] == '\0');
+	}
+	/* A socket that a daemon left behind. */
+	stop_straw(start_straw(healthy));
+	assert(mknod(socket_path, S_IFSOCK | 0600, 0) == 0);
+	assert(run("status") == 3);
+	unlink(socket_path);
+}
+
+static void without_permission_is_4_and_says_who_may(void)
+{
+	char line[512];
+	pid_t pid;
+	int status;
+
+	if (geteuid() != 0) {
+		fprintf(stderr, "skipped: not root, so nobody can be without permission\n");
+		return;
+	}
+	pid = start_straw(healthy);
+	chmod(socket_path, 0600);
+	snprintf(line, sizeof(line), "exec setpriv --reuid 65534 --regid 65534 --clear-groups '%s' --socket '%s' status 2>'%s/err'",
+		 program, socket_path, folder);
+	status = system(line);
+	stop_straw(pid);
+	read_back("err", errors, sizeof(errors));
+	assert(WIFEXITED(status) && WEXITSTATUS(status) == 4);
+	expect_in(errors, "group ringfort");
+}
+
+static void wrong_calls_are_2_and_name_what_is_wrong(void)
+{
+	static const struct {
+		const char *arguments, *part;
+	} cases[] = {
+		{ "", "a subcommand is missing" },
+		{ "stauts", "did you mean 'status'?" },
+		{ "frobnicate", "there are: status events findings solution doctor reload" },
+		{ "status --follow", "'ringfort status' does not take --follow" },
+		{ "status now", "'ringfort status' has no use for 'now'" },
+		{ "reload a b", "'ringfort reload' has no use for 'b'" },
+		{ "events --count", "--count needs a value" },
+		{ "solution strat sigma", "did you mean 'start'?" },
+		{ "solution start", "needs the NAME of a solution" },
+		{ "solution list sigma", "has no use for 'sigma'" },
+		{ "solution stop 0123456789012345678901234567890123456789012345678901234567890123", "at most 63 bytes" },
+		{ "--completion fish", "none for 'fish'" },
+		{ "$(printf 'a\\033b')", "a\\x1bb" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert(run(cases[i].arguments) == 2);
+		expect_in(errors, cases[i].part);
+		assert(output[0] == '\0');
+	}
+}
+
+static void help_and_version_go_to_standard_output(void)
+{
+	static const char *const subcommands[] = { "status", "events", "findings", "solution", "doctor", "reload" };
+
+	assert(run("--version") == 0 && strcmp(output, "ringfort " RINGFORT_VERSION "\n") == 0);
+	assert(run("-h") == 0 && errors[0] == '\0');
+	for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++) {
+		char arguments[64];
+
+		expect_in(output, subcommands[i]);
+		snprintf(arguments, sizeof(arguments), "%s --help", subcommands[i]);
+		assert(run(arguments) == 0 && errors[0] == '\0');
+		expect_in(output, "Examples:\n  ringfort ");
+		expect_in(output, "Exit code:");
+		assert(run("--help") == 0);
+	}
+}
+
+static _Alignas(8) char record[RINGFORT_MAX_EVENT];
+
+static void send_record(int fd, uint32_t type, uint64_t seq, uint64_t time_ns)
+{
+	struct ringfort_event *event = sample_event(type, record);
+
+	event->seq = seq;
+	event->time_ns = time_ns;
+	assert(wire_send(fd, WIRE_EVENT, event, event->size) == 0);
+}
+
+/* Every type; then until the client goes. */
+static void all_types(int fd, const struct wire_request *request)
+{
+	struct wire_lost lost = { .n_lost[ringfort_type_file_create] = 10, .n_lost[ringfort_type_process_exec] = 2 };
+
+	assert(request->operation == WIRE_EVENTS);
+	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)
+		if (ringfort_type_info(type))
+			send_record(fd, type, 7, SAMPLE_TIME_NS);
+	assert(wire_send(fd, WIRE_LOST, &lost, sizeof(lost)) == 0);
+	recv(fd, &lost, sizeof(lost), 0);
+}
+
+static size_t count_lines(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+static size_t count_types(void)
+{
+	size_t n = 0;
+
+	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)
+		n += ringfort_type_info(type) != NULL;
+	return n;
+}
+
+static void events_as_json_are_one_object_per_line(void)
+{
+	char *save = NULL;
+	size_t n = 0;
+
+	assert(run_with(all_types, "events --json --timeout 0.5") == 0);
+	assert(count_lines(output) == count_types());
+	for (char *line = strtok_r(output, "\n", &save); line; line = strtok_r(NULL, "\n", &save), n++) {
+		json_t *tree = tree_parse(line, strlen(line));
+		const json_t *told = json_object_get(tree, "ringfort");
+
+		assert(ringfort_type_by_name(tree_string(told, "type")) != 0);
+		assert(tree_string(json_object_get(told, "process"), "exe")[0]);
+		json_decref(tree);
+	}
+	assert(n == count_types());
+	expect_in(errors, "lost 12 events before they reached this command: 2 process.exec, 10 file.create");
+}
+
+static void count_and_timeout_end_events_well(void)
+{
+	char arguments[64];
+
+	assert(run_with(all_types, "events --count 3") == 0 && count_lines(output) == 3);
+	snprintf(arguments, sizeof(arguments), "events --count %zu", count_types());
+	assert(run_with(all_types, arguments) == 0 && count_lines(output) == count_types());
+	assert(run_with(all_types, "events --timeout 200ms") == 0 && count_lines(output) == count_types());
+}
+
+static void unwanted_types(int fd, const struct wire_request *request)
+{
+	assert(request->types == 1ull << ringfort_type_process_exec && request->flags == WIRE_SELFTESTS);
+	send_record(fd, ringfort_type_file_modify, 1, SAMPLE_TIME_NS);
+	send_record(fd, ringfort_type_process_exec, 2, SAMPLE_TIME_NS - 1);
+	send_record(fd, ringfort_type_process_exec, 3, SAMPLE_TIME_NS);
+	send_record(fd, ringfort_type_stream_loss, 4, SAMPLE_TIME_NS);
+	send_end(fd, 0, "");
+}
+
+static void only_wanted_types_and_new_events_are_printed_but_every_loss(void)
+{
+	assert(run_with(unwanted_types, "events --selftests --type process.exec --json "
+					"--since 2024-07-19T04:09:00.123456789Z") == 0);
+	assert(count_lines(output) == 2);
+	expect_in(output, "\"type\":\"process.exec\",\"seq\":3");
+	expect_in(output, "\"type\":\"stream.loss\"");
+}
+
+static void hostile_record(int fd, const struct wire_request *request)
+{
+	struct ringfort_event *event = sample_event(ringfort_type_process_exec, record);
+
+	event->process.exe.offset = event->size - 4;
+	event->process.exe.length = 4000000000u;
+	assert(wire_send(fd, WIRE_EVENT, event, event->size) == 0);
+	send_end(fd, 0, "");
+}
+
+static void goes_away(int fd, const struct wire_request *request)
+{
+	if (request->operation == WIRE_EVENTS)
+		send_record(fd, ringfort_type_file_modify, 1, SAMPLE_TIME_NS);
+}
+
+static void noise(int fd, const struct wire_request *request)
+{
+	assert(send(fd, "not a frame", 11, 0) == 11);
+}
+
+static void odd_end(int fd, const struct wire_request *request)
+{
+	assert(wire_send(fd, WIRE_END, "short", 5) == 0);
+}
+
+static void a_daemon_that_breaks_off_or_talks_nonsense_is_told(void)
+{
+	assert(run_with(hostile_record, "events") == 1 && output[0] == '\0');
+	expect_in(errors, "are both of one version?");
+	assert(run_with(goes_away, "events") == 3 && count_lines(output) == 1);
+	expect_in(errors, "the stream ends here");
+	assert(run_with(goes_away, "status") == 1);
+	expect_in(errors, "closed the connection");
+	assert(run_with(noise, "status") == 1 && run_with(noise, "events") == 1);
+	assert(run_with(odd_end, "status") == 1 && run_with(odd_end, "events") == 1);
+}
+
+static void refuses(int fd, const struct wire_request *request)
+{
+	if (request->operation == WIRE_STATUS)
+		send_end(fd, -EACCES, "");
+	else
+		send_end(fd, -ENOENT, "there is no solution 'x\033y'");
+}
+
+static void a_refusal_of_the_daemon_is_passed_on(void)
+{
+	assert(run_with(refuses, "solution start x") == 1);
+	expect_in(errors, "ringfort: x: there is no solution 'x\\x1by'");
+	assert(run_with(refuses, "status") == 4);
+	expect_in(errors, "Permission denied");
+}
+
+#define FINDING(title, level, type, rest) \
+	"{\"class_uid\":2004,\"ringfort\":{\"type\":\"" type "\",\"seq\":1,\"time_ns\":1721362140123456789," \
+	"\"process\":{\"pid\":12,\"exe\":\"/usr/bin/dash\",\"argv\":[\"sh\",\"-c\",\"x y\"]}," rest \
+	",\"solution\":\"sigma\",\"rule_id\":\"0e1f\",\"title\":\"" title "\",\"level\":\"" level "\"," \
+	"\"author\":\"A. Uthor\",\"count\":3,\"tags\":[\"attack.t1059\"],\"references\":[\"https://example.org/\"]," \
+	"\"matched\":{\"Image\":\"/usr/bin/nc\"}}}"
+#define FINDING_EXEC \
+	FINDING("Reverse\\u001b shell", "high", "process.exec", \
+		"\"file\":{\"path\":\"/usr/bin/nc\"},\"argv\":[\"nc\",\"-e\",\"/bin/sh\",\"a\\nb\"]")
+#define FINDING_FILE FINDING("Rename", "low", "file.rename", "\"from\":{\"path\":\"/a\"},\"to\":{\"path\":\"/b c\"}")
+#define FINDING_NET FINDING("Connect", "medium", "net.connect", "\"remote\":{\"family\":\"inet\",\"ip\":\"192.0.2.9\",\"port\":80}")
+
+static void history(int fd, const struct wire_request *request)
+{
+	char byte;
+
+	if (request->operation == WIRE_STATUS) {
+		healthy(fd, request);
+		return;
+	}
+	assert(request->operation == WIRE_FINDINGS);
+	send_text(fd, WIRE_JSON, FINDING_EXEC);
+	send_text(fd, WIRE_JSON, FINDING_FILE);
+	if (request->flags & WIRE_FOLLOW) {
+		assert(wire_send(fd, WIRE_CAUGHT_UP, NULL, 0) == 0);
+		send_text(fd, WIRE_JSON, FINDING_NET);
+		recv(fd, &byte, 1, 0);
+	} else {
+		send_end(fd, 0, "");
+	}
+}
+
+static void findings_are_one_line_each(void)
+{
+	assert(run_with(history, "findings") == 0);
+	assert(strcmp(output,
+		      "2024-07-19 04:09:00 high Reverse\\x1b shell (3 times): /usr/bin/nc: nc -e /bin/sh $'a\\nb' [sigma]\n"
+		      "2024-07-19 04:09:00 low Rename (3 times): /usr/bin/dash: '/b c' [sigma]\n") == 0);
+	assert(run_with(history, "findings -v") == 0);
+	expect_in(output, "    rule 0e1f by A. Uthor\n    tags attack.t1059\n");
+	expect_in(output, "    matched Image = /usr/bin/nc\n");
+	assert(run_with(history, "findings --json") == 0 && strcmp(output, FINDING_EXEC "\n" FINDING_FILE "\n") == 0);
+	assert(run_with(history, "findings --count 1 --json") == 0 && strcmp(output, FINDING_EXEC "\n") == 0);
+}
+
+static void findings_follow_when_asked(void)
+{
+	assert(run_with(history, "findings -f --timeout 0.3") == 0 && count_lines(output) == 3);
+	expect_in(output, "medium Connect (3 times): /usr/bin/dash: 192.0.2.9:80 [sigma]\n");
+	assert(!strchr(output, '\r'));
+	assert(run_with(history, "findings -f --count 3 --json") == 0 && count_lines(output) == 3);
+}
+
+static void since_and_types(int fd, const struct wire_request *request)
+{
+	assert(request->since_ns == SAMPLE_TIME_NS && request->types == 1ull << ringfort_type_net_bind);
+	send_text(fd, WIRE_JSON, "not JSON \033");
+	send_end(fd, 0, "");
+}
+
+static void what_is_asked_of_findings_reaches_the_daemon(void)
+{
+	assert(run_with(since_and_types, "findings --type net.bind --since 2024-07-19T04:09:00.123456789Z") == 0);
+	assert(strcmp(output, "not JSON \\x1b\n") == 0);
+}
+
+static void solutions(int fd, const struct wire_request *request)
+{
+	if (request->operation == WIRE_STATUS) {
+		degraded(fd, request);
+		return;
+	}
+	assert(strcmp(request->name, "sigma") == 0);
+	if (request->operation == WIRE_OUTPUT)
+		send_text(fd, WIRE_TEXT, "loaded 30 rules\n\tand \xff \033[2J");
+	else
+		assert(request->operation == WIRE_START || request->operation == WIRE_STOP ||
+		       request->operation == WIRE_RESET);
+	send_end(fd, 0, "");
+}
+
+static void solutions_are_listed_started_and_heard(void)
+{
+	assert(run_with(solutions, "solution") == 0);
+	expect_in(output, "quarantined");
+	assert(run_with(solutions, "solution list --json") == 0);
+	assert(strncmp(output, "{\"solutions\":[{\"name\":", 22) == 0);
+	assert(run_with(solutions, "solution start sigma") == 0 && strcmp(output, "sigma: started\n") == 0);
+	assert(run_with(solutions, "solution stop sigma --json") == 0);
+	assert(strcmp(output, "{\"name\":\"sigma\",\"result\":\"stopped\"}\n") == 0);
+	assert(run_with(solutions, "solution reset sigma") == 0 && strcmp(output, "sigma: reset\n") == 0);
+	assert(run_with(solutions, "solution output sigma") == 0);
+	assert(strcmp(output, "loaded 30 rules\n\tand \\xff \\x1b[2J\n") == 0);
+	assert(run_with(solutions, "solution output sigma --json") == 0);
+	assert(strcmp(output, "{\"name\":\"sigma\",\"output\":\"loaded 30 rules\\n\\tand \\\\xff \\\\x1b[2J\"}\n") == 0);
+}
+
+#define KERNEL "\"kernel\":{\"programs\":14,\"instructions\":3210,\"map_bytes\":1048576,\"vendor_programs\":0,\"content_bytes\":0}"
+#define DOCTOR(selftest) \
+	"{\"types\":[{\"name\":\"process.exec\",\"level\":\"notify\",\"hook\":\"tp_btf\",\"why\":\"LSM refused\"," \
+	"\"selftest\":\"" selftest "\"}]," KERNEL "}"
+
+static void well(int fd, const struct wire_request *request)
+{
+	send_text(fd, WIRE_JSON, DOCTOR("passed"));
+	send_end(fd, 0, "");
+}
+
+static void ill(int fd, const struct wire_request *request)
+{
+	send_text(fd, WIRE_JSON, DOCTOR("failed"));
+	send_end(fd, 0, "");
+}
+
+static void doctor_fails_when_a_selftest_did(void)
+{
+	assert(run_with(well, "doctor") == 0);
+	expect_in(output, "  process.exec  notify  passed     tp_btf  LSM refused\n");
+	expect_in(output, "14 programs with 3210 instructions, 1024 KiB of maps;\nof vendors: 0 programs, 0 bytes of content\n");
+	assert(run_with(ill, "doctor --json") == 1 && strcmp(output, DOCTOR("failed") "\n") == 0);
+}
+
+static void reloads(int fd, const struct wire_request *request)
+{
+	assert(request->operation == WIRE_RELOAD);
+	if (request->flags & WIRE_TOLERATE || strcmp(request->name, "sigma") == 0) {
+		send_text(fd, WIRE_JSON, "{\"name\":\"sigma\",\"result\":\"reloaded\",\"reason\":\"\"}");
+		send_end(fd, 0, "");
+		return;
+	}
+	send_text(fd, WIRE_JSON, "{\"name\":\"sigma\",\"result\":\"reloaded\",\"reason\":\"\"}");
+	send_text(fd, WIRE_JSON, "{\"name\":\"yara\",\"result\":\"refused\",\"reason\":\"a.yml:3: bad\\u001b\\nb.yml:1: worse\"}");
+	send_end(fd, -ECANCELED, "not everything was reloaded");
+}
+
+static void reload_fails_when_any_was_not_reloaded(void)
+{
+	assert(run_with(reloads, "reload") == 1);
+	assert(strcmp(output, "sigma: reloaded\nyara: refused; the running content stays\n"
+			      "    a.yml:3: bad\\x1b\n    b.yml:1: worse\n") == 0);
+	expect_in(errors, "not everything was reloaded");
+	assert(run_with(reloads, "reload --tolerate --json") == 0);
+	assert(strcmp(output, "{\"name\":\"sigma\",\"result\":\"reloaded\",\"reason\":\"\"}\n") == 0);
+	assert(run_with(reloads, "reload sigma") == 0);
+}
+
+/* Read the terminal until part has come, or fail after some seconds. */
+static void read_until(int terminal, const char *part)
+{
+	size_t used = strlen(output);
+
+	while (!strstr(output, part)) {
+		ssize_t n = read(terminal, output + used, sizeof(output) - 1 - used);
+
+		if (n <= 0)
+			fprintf(stderr, "%s did not come, but: %s\n", part, output);
+		assert(n > 0);
+		used += (size_t)n;
+		output[used] = '\0';
+	}
+}
+
+static void on_a_terminal_a_footer_keeps_itself_current_and_goes_away(void)
+{
+	struct winsize size = { .ws_row = 24, .ws_col = 80 };
+	pid_t server = start_straw(history), pid;
+	int terminal, status;
+	ssize_t n;
+	size_t used;
+
+	output[0] = '\0';
+	pid = forkpty(&terminal, NULL, NULL, &size);
+	assert(pid >= 0);
+	if (pid == 0) {
+		setenv("TERM", "xterm", 1);
+		setenv("NO_COLOR", "1", 1);
+		alarm(20);
+		execl(program, program, "--socket", socket_path, "findings", "-f", NULL);
+		_exit(127);
+	}
+	read_until(terminal, "1234 events | lost 0 | sigma active");
+	read_until(terminal, "[sigma]\r\n");
+	read_until(terminal, "0 events/s | lost 0 | sigma active\033[0m\033[?7h\r");
+	assert(kill(pid, SIGWINCH) == 0);
+	usleep(50000);
+	/* Ctrl-C, as the terminal sends it. */
+	assert(write(terminal, "\x03", 1) == 1);
+	used = strlen(output);
+	while ((n = read(terminal, output + used, sizeof(output) - 1 - used)) > 0)
+		used += (size_t)n;
+	output[used] = '\0';
+	assert(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+	/* The terminal's echo of Ctrl-C may stand before it, nothing behind it. */
+	assert(used > 4 && strcmp(output + used - 4, "\r\033[J") == 0);
+	close(terminal);
+	stop_straw(server);
+}
+
+static void when_the_reader_of_the_pipe_goes_so_do_we(void)
+{
+	pid_t server = start_straw(history);
+	char line[512];
+
+	snprintf(line, sizeof(line), "timeout 10 '%s' --socket '%s' findings -f | head -n 1 >'%s/out'; exit ${PIPESTATUS[0]}",
+		 program, socket_path, folder);
+	setenv("line", line, 1);
+	assert(WEXITSTATUS(system("exec bash -c \"$line\"")) != 124);
+	stop_straw(server);
+}
+
+static void output_that_cannot_be_written_is_an_error(void)
+{
+	pid_t server = start_straw(healthy);
+	char line[512];
+
+	snprintf(line, sizeof(line), "'%s' --socket '%s' status >/dev/full 2>'%s/err'", program, socket_path, folder);
+	assert(WEXITSTATUS(system(line)) == 1);
+	stop_straw(server);
+	read_back("err", errors, sizeof(errors));
+	expect_in(errors, "No space left on device");
+}
+
+int main(int argc, char **argv)
+{
+	assert(argc == 2);
+	program = argv[1];
+	snprintf(folder, sizeof(folder), "/tmp/test-ringfort.XXXXXX");
+	assert(mkdtemp(folder));
+	chmod(folder, 0755);
+	snprintf(socket_path, sizeof(socket_path), "%s/control.sock", folder);
+	status_tells_health_by_its_exit_code();
+	no_daemon_is_3_and_says_what_to_do();
+	without_permission_is_4_and_says_who_may();
+	wrong_calls_are_2_and_name_what_is_wrong();
+	help_and_version_go_to_standard_output();
+	events_as_json_are_one_object_per_line();
+	count_and_timeout_end_events_well();
+	only_wanted_types_and_new_events_are_printed_but_every_loss();
+	a_daemon_that_breaks_off_or_talks_nonsense_is_told();
+	a_refusal_of_the_daemon_is_passed_on();
+	findings_are_one_line_each();
+	findings_follow_when_asked();
+	what_is_asked_of_findings_reaches_the_daemon();
+	solutions_are_listed_started_and_heard();
+	doctor_fails_when_a_selftest_did();
+	reload_fails_when_any_was_not_reloaded();
+	on_a_terminal_a_footer_keeps_itself_current_and_goes_away();
+	when_the_reader_of_the_pipe_goes_so_do_we();
+	output_that_cannot_be_written_is_an_error();
+	snprintf(output, sizeof(output), "rm -r '%s'", folder);
+	return system(output) == 0 ? 0 : 1;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sensor-internal - for the tests of this folder, which look behind the stream.
+ */
+#ifndef RINGFORT_SENSOR_SENSOR_INTERNAL_H
+#define RINGFORT_SENSOR_SENSOR_INTERNAL_H
+
+#include "sensor/sensor.h"
+#include "sensor/table.h"
+
+/** sensor_table() - the sensor's own */
+struct table *sensor_table(struct sensor *sensor);
+
+#endif
