@@ -4,18 +4,30 @@
  *
  *   tally PREFIX      of events whose process' executable begins with PREFIX
  *
- * Whenever its ring is empty it says how many of which type it got: type=number, with a space
- * between them, types by their number.
+ * At most ten times a second it says how many of which type it got: name=number, with a space
+ * between them.
  */
 #include <poll.h>
 #include <ringfort/client.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#define INTERVAL_MS 100
 
 struct tally {
 	uint64_t counts[RINGFORT_MAX_TYPES];
+	uint64_t said_ms;
 	int changed;
 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 static void count(struct tally *tally, const struct ringfort_event *event, const char *prefix)
 {
@@ -29,13 +41,18 @@ static void count(struct tally *tally, const struct ringfort_event *event, const
 
 static void say(struct tally *tally, struct ringfort_client *client)
 {
+	uint64_t now = now_ms();
 	char line[512];
 	size_t length = 0;
 
+	if (!tally->changed || now - tally->said_ms < INTERVAL_MS)
+		return;
+	tally->said_ms = now;
 	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)
-		if (tally->counts[type] && length < sizeof(line) - 32)
-			length += (size_t)snprintf(line + length, sizeof(line) - length, "%u=%llu ",
-						   type, (unsigned long long)tally->counts[type]);
+		if (tally->counts[type] && length < sizeof(line) - 64)
+			length += (size_t)snprintf(line + length, sizeof(line) - length, "%s=%llu ",
+						   ringfort_type_info(type)->name,
+						   (unsigned long long)tally->counts[type]);
 	line[length] = '\0';
 	if (ringfort_client_say(client, line) == 0)
 		tally->changed = 0;
@@ -61,9 +78,8 @@ int main(int argc, char **argv)
 			count(&tally, event, argv[1]);
 		if (r < 0)
 			break;
-		/* Only when it has been quiet: a line each wake-up would fill the mailbox. */
-		if (poll(&wake, 1, 100) == 0 && tally.changed)
-			say(&tally, client);
+		say(&tally, client);
+		poll(&wake, 1, INTERVAL_MS);
 		if (ringfort_client_reload_wanted(client))
 			ringfort_client_reload_done(client, NULL);
 	}
