@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -68,13 +69,14 @@ static const int allowed[] = {
 	SCMP_SYS(sysinfo), SCMP_SYS(capget), SCMP_SYS(umask),
 };
 
-/* Only with SPAWN_SHARE_NETWORK. */
+/* Only with SPAWN_SHARE_NETWORK, and only of these families: no other process of the host. */
+static const int families[] = { AF_INET, AF_INET6 };
+
 static const int allowed_network[] = {
-	SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen),
-	SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(shutdown), SCMP_SYS(sendto),
-	SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), SCMP_SYS(sendmmsg),
-	SCMP_SYS(recvmmsg), SCMP_SYS(socketcall),
+	SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4),
+	SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
+	SCMP_SYS(shutdown), SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg),
+	SCMP_SYS(recvmsg), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg),
 };
 
 /* Nobody tries these by accident. */
@@ -159,6 +161,13 @@ static int add_memory(scmp_filter_ctx filter)
 	return r;
 }
 
+static int add_network(scmp_filter_ctx filter)
+{
+	int r = add_all(filter, SCMP_ACT_ALLOW, allowed_network, N(allowed_network));
+
+	return r < 0 ? r : add_values(filter, SCMP_SYS(socket), 0, families, N(families));
+}
+
 static int add_processes(scmp_filter_ctx filter, const struct sandbox *sandbox)
 {
 	const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
@@ -213,7 +222,7 @@ static int add_rules(scmp_filter_ctx filter, const struct sandbox *sandbox)
 	if (r == 0)
 		r = add_all(filter, SCMP_ACT_KILL_PROCESS, deadly, N(deadly));
 	if (r == 0 && sandbox->options->share & SPAWN_SHARE_NETWORK)
-		r = add_all(filter, SCMP_ACT_ALLOW, allowed_network, N(allowed_network));
+		r = add_network(filter);
 	if (r == 0)
 		r = add_values(filter, SCMP_SYS(prctl), 0, prctls, N(prctls));
 	if (r == 0)

@@ -37,7 +37,7 @@
 struct cgroup;
 
 /* Namespaces that it keeps in common with the host: exceptions that an operator granted. */
-#define SPAWN_SHARE_NETWORK (1u << 0) /* sockets are then allowed, too */
+#define SPAWN_SHARE_NETWORK (1u << 0) /* IPv4 and IPv6 sockets are then allowed */
 #define SPAWN_SHARE_PID (1u << 1)
 #define SPAWN_SHARE_IPC (1u << 2)
 #define SPAWN_SHARE_UTS (1u << 3)

@@ -306,14 +306,18 @@ static void every_namespace_is_its_own(void **state)
 
 static void a_granted_network_is_shared_and_nothing_else(void **state)
 {
-	const char *const open_one[] = { "payload", "socket", "2", NULL };
+	const char *const open_inet[] = { "payload", "socket", "2", NULL };
+	const char *const open_unix[] = { "payload", "socket", "1", NULL };
 	const char *const stay[] = { "payload", "sleep", NULL };
-	struct spawn_options options = options_for(open_one);
+	struct spawn_options options = options_for(open_inet);
 	struct spawned spawned = SPAWNED_NONE;
 
 	options.share = SPAWN_SHARE_NETWORK;
 	run_options(&options, 5000);
 	assert_string_equal(run.output, "ok\n");
+	options.arguments = open_unix;
+	run_options(&options, 5000);
+	assert_string_equal(run.output, "EPERM\n");
 	options.arguments = stay;
 	assert_int_equal(host_spawn(&options, &spawned, NULL), 0);
 	for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {

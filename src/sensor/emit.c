@@ -78,7 +78,7 @@ void emit_loss(struct emitter *emitter, uint32_t type, uint64_t n, uint32_t caus
 		emitter->loss.n_excluded[type] += n;
 		return;
 	}
-	record.body.seq = loss_count(&emitter->loss, type, n);
+	record.body.last_seq = loss_count(&emitter->loss, type, n);
 	emit_record(emitter, &record.head, &nobody);
 }
 

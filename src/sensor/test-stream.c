@@ -35,7 +35,7 @@ static void on_event(void *userdata, const struct ringfort_event *event)
 
 		s->seq[loss->lost_type] += loss->count;
 		s->n_lost[loss->lost_type] += loss->count;
-		assert(loss->seq == s->seq[loss->lost_type]);
+		assert(loss->last_seq == s->seq[loss->lost_type]);
 	}
 	if (s->mute >> event->type & 1)
 		return;
