@@ -53,7 +53,7 @@ static int env_add(struct probe_env *env, uint32_t index, const char *name)
 	char text[PROBE_ENV_NAME_SIZE + 2], mask[PROBE_ENV_NAME_SIZE] = { 0 };
 	size_t length = strlen(name);
 
-	if (length < 2 || length >= PROBE_ENV_NAME_SIZE || strchr(name, '='))
+	if (length < 2 || length >= PROBE_ENV_NAME_SIZE - 1 || strchr(name, '='))
 		return -EINVAL;
 	memset(text, 0, sizeof(text));
 	memcpy(text, name, length);

@@ -25,7 +25,7 @@ struct probe_options {
 	size_t bulk_bytes;      /* of the bulk ring, a power of two */
 	const char *cgroup_path; /* where cgroup v2 is mounted, or NULL */
 	const char *const *env; /* names of the environment variables to report; a name that ends in '*' is a prefix */
-	size_t n_env;           /* at most 32 */
+	size_t n_env;           /* at most 32, of 2 to 30 bytes each, else -EINVAL */
 	uint32_t host_mnt_ns;   /* inode of the host's mount namespace */
 	/* Told why something does not load or attach, and what libbpf says; may be NULL. */
 	void (*log)(void *userdata, const char *message);

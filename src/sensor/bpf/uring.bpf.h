@@ -84,7 +84,8 @@ static __always_inline void keep_name(char *to, const struct filename *filename)
 
 static __always_inline int take_open(struct pending *p, const struct io_open *open)
 {
-	uint32_t flags = BPF_CORE_READ(open, how.flags);
+	/* The kernel adds O_LARGEFILE before we see them. */
+	uint32_t flags = BPF_CORE_READ(open, how.flags) & ~O_LARGEFILE;
 
 	if (is_read_only(flags))
 		return 0;
