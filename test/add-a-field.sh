@@ -4,7 +4,7 @@
 #
 # In a copy of the tree that line is added and nothing else.  Then everything builds, the field is in
 # the JSON of events, in the reference and in docs/events.md, the schema hash is another one than that
-# of the program RINGFORT of the unchanged tree, and all unit tests pass.
+# of the program RINGFORT of the unchanged tree, and the unit tests pass.
 set -eu
 
 source=$1
@@ -47,5 +47,10 @@ after=$(hash_of build/src/cli/ringfort)
 [ "$(diff -rq -x .git -x "build*" -x stage -x state "$source" . | grep -c 'differ$')" = 2 ] ||
 	{ diff -rq -x .git -x "build*" -x stage -x state "$source" . | grep 'differ$'; fail "more than events.def and docs/events.md changed"; }
 
-meson test -C build --no-rebuild --suite unit > test.log 2>&1 || { tail -n 50 test.log; fail "unit tests fail"; }
+# Not those of the kernel's habits and of the sandbox: they are slow and know no field.
+tests=$(meson test -C build --no-rebuild --list --suite unit 2> /dev/null |
+	sed -n 's/.* \/ //p' | grep -vx -e host-sandbox -e modify)
+[ -n "$tests" ] || fail "there are no unit tests"
+# shellcheck disable=SC2086
+meson test -C build --no-rebuild $tests > test.log 2>&1 || { tail -n 50 test.log; grep -h -i assert build/meson-logs/testlog.txt; fail "unit tests fail"; }
 echo "schema hash $before became $after; $(sed -n 's/^Ok: *//p' test.log) unit tests passed"

@@ -20,23 +20,38 @@ failures = []
 
 
 def act(scratch):
-    """Name, shell command: harmless, in the scratch folder, each shaped like something bad."""
+    """Name, shell command, beginning of the title that must be found: harmless, in the scratch folder, each shaped like something bad."""
     return [
-        ("a program in /dev/shm", "cp /bin/true /dev/shm/ringfort-demo && /dev/shm/ringfort-demo; rm -f /dev/shm/ringfort-demo"),
-        ("base64 piped into a shell", "sh -c 'echo dHJ1ZQo= | base64 -d | sh'"),
-        ("a shell on /dev/tcp", "bash -c 'bash -i >& /dev/tcp/127.0.0.1/9 0>&1' || true"),
-        ("LD_PRELOAD from a temporary folder", f"LD_PRELOAD=/tmp/ringfort-demo-none.so /bin/true"),
-        ("a program that exists only in memory", "python3 -c 'import os; f = os.memfd_create(\"x\"); os.write(f, open(\"/bin/true\", \"rb\").read()); os.execv(f\"/proc/self/fd/{f}\", [\"x\"])'"),
-        ("a terminal spawned by python", "python3 -c 'import pty; pty.spawn([\"/bin/true\"])'"),
-        ("a key planted", f"mkdir -p {scratch}/.ssh && touch {scratch}/.ssh/authorized_keys"),
-        ("accounts listed", "cat /etc/passwd >/dev/null"),
-        ("set-user-id files sought", f"find {scratch} -perm -4000"),
-        ("a set-user-id bit", f"cp /bin/true {scratch}/suid && chmod u+s {scratch}/suid"),
-        ("history removed", f"touch {scratch}/.bash_history && rm {scratch}/.bash_history"),
-        ("a coin miner's arguments", f"cp /bin/true {scratch}/worker && {scratch}/worker -o stratum+tcp://127.0.0.1:3333 -u x"),
-        ("a download into a shell", "sh -c 'curl -s file:///dev/null | sh' || true"),
-        ("a file made immutable", f"touch {scratch}/fixed && chattr +i {scratch}/fixed; chattr -i {scratch}/fixed || true"),
-        ("private keys sought", f"grep -r 'PRIVATE KEY' {scratch}/.ssh || true"),
+        ("a program in /dev/shm", "cp /bin/true /dev/shm/ringfort-demo && /dev/shm/ringfort-demo; rm -f /dev/shm/ringfort-demo",
+         "Program Run From Shared Memory"),
+        ("base64 piped into a shell", "sh -c 'echo dHJ1ZQo= | base64 -d | sh'",
+         "Base64 Decoded Into a Shell or Interpreter"),
+        ("a shell on /dev/tcp", "bash -c 'bash -i >& /dev/tcp/127.0.0.1/9 0>&1' || true",
+         "Shell Redirected to a Network Pseudo-Device"),
+        ("LD_PRELOAD from a temporary folder", "LD_PRELOAD=/tmp/ringfort-demo-none.so /bin/true",
+         "Library Forced Into a Program"),
+        ("a program that exists only in memory", "python3 -c 'import os; f = os.memfd_create(\"x\"); os.write(f, open(\"/bin/true\", \"rb\").read()); os.execv(f\"/proc/self/fd/{f}\", [\"x\"])'",
+         "Program Run From Anonymous Memory"),
+        ("a terminal spawned by python", "python3 -c 'import pty; pty.spawn([\"/bin/true\"])'",
+         "Terminal Made for a Shell by a Scripting Language"),
+        ("a key planted", f"mkdir -p {scratch}/.ssh && touch {scratch}/.ssh/authorized_keys",
+         "Keys for Logging In by SSH Changed"),
+        ("accounts listed", "cat /etc/passwd >/dev/null",
+         "List of Accounts Read by Command"),
+        ("a shell from find", "find /dev/null -exec /bin/sh -c true ';'",
+         "Shell Started by a Tool"),
+        ("a set-user-id bit", f"cp /bin/true {scratch}/suid && chmod u+s {scratch}/suid",
+         "Set-ID Bit Set"),
+        ("history removed", f"touch {scratch}/.bash_history && rm {scratch}/.bash_history",
+         "Shell History Cleared"),
+        ("a coin miner's arguments", f"cp /bin/true {scratch}/worker && {scratch}/worker -o stratum+tcp://127.0.0.1:3333 -u x",
+         "Arguments of a Coin Miner"),
+        ("a download into a shell", "sh -c 'curl -s file:///dev/null | sh' || true",
+         "Download Piped Into a Shell"),
+        ("a file made immutable", f"touch {scratch}/fixed && chattr +i {scratch}/fixed; chattr -i {scratch}/fixed || true",
+         "File Made Immutable"),
+        ("private keys sought", f"grep -r 'PRIVATE KEY' {scratch}/.ssh || true",
+         "Search for Private Keys"),
     ]
 
 
@@ -124,12 +139,16 @@ def brief(finding):
 
 def find(instance, scratch):
     say("\n1. Suspicious acts, all harmless:")
-    for name, command in act(scratch):
+    for name, command, title in act(scratch):
         before = len(instance.findings())
         sh(command)
-        instance.wait(lambda: len(instance.findings()) > before, 2)
-        new = instance.findings()[before:]
-        check(name, bool(new), brief(new[0]).strip() if new else "not found")
+
+        def found():
+            return next((f for f in instance.findings()[before:] if f["ringfort"]["title"].startswith(title)), None)
+
+        instance.wait(found, 2)
+        finding = found()
+        check(name, finding, brief(finding) if finding else "not found")
 
 
 def crash(instance):

@@ -115,9 +115,9 @@ int daemon_complain(const char *socket, int error)
 	}
 }
 
-int daemon_refusal(int result, const char *text)
+int daemon_refusal(const char *name, int result, const char *text)
 {
-	cli_error("%s", text[0] ? text : strerror(-result));
+	cli_error("%s%s%s", name, name[0] ? ": " : "", text[0] ? text : strerror(-result));
 	return result == -EACCES || result == -EPERM ? CLI_NO_PERMISSION : CLI_FAILED;
 }
 
@@ -164,5 +164,5 @@ int daemon_ask(struct cli *cli, struct wire_request request, int timeout_s,
 	r = daemon_end(&got, &text, &result);
 	if (r < 0)
 		return daemon_complain(cli->socket, r);
-	return result < 0 ? daemon_refusal(result, text) : worst;
+	return result < 0 ? daemon_refusal(request.name, result, text) : worst;
 }

@@ -53,8 +53,8 @@ int daemon_end(const struct packet *packet, const char **ret_text, int *ret_resu
 /** daemon_complain() - what an error on this socket means and what to do; enum cli_exit */
 int daemon_complain(const char *socket, int error);
 
-/** daemon_refusal() - tell why ringfortd said no; enum cli_exit */
-int daemon_refusal(int result, const char *text);
+/** daemon_refusal() - tell why ringfortd said no, and about what ("" for nothing); enum cli_exit */
+int daemon_refusal(const char *name, int result, const char *text);
 
 /**
  * daemon_ask() - a request that has an end

@@ -52,11 +52,8 @@ static void put_file(const struct screen *screen, const struct ringfort_event *e
 		     const struct ringfort_file *file)
 {
 	put_span(screen, event, file->path);
-	if (file->quality != RINGFORT_QUALITY_RESOLVED && file->quality != RINGFORT_QUALITY_NONE) {
-		fputs(" (", screen->file);
-		put_value(screen, "quality", file->quality);
-		fputc(')', screen->file);
-	}
+	if (file->quality == RINGFORT_QUALITY_RACED)
+		fputs(" (raced)", screen->file);
 	if (file->flags) {
 		fputs(" (", screen->file);
 		put_flags(screen, "file_flags", file->flags);

@@ -6,7 +6,7 @@
 
 void screen_ink(const struct screen *screen, enum ink ink)
 {
-	static const char *const codes[] = { "0", "1", "2", "31", "33", "32", "36" };
+	static const char *const codes[] = { "0", "0;1", "0;2", "0;31", "0;33", "0;32", "0;36" };
 
 	if (screen->color)
 		fprintf(screen->file, "\033[%sm", codes[ink]);

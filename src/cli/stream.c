@@ -62,7 +62,7 @@ static void handle_end(struct stream *stream, const struct packet *packet)
 	if (daemon_end(packet, &text, &result) < 0)
 		stream_end(stream, daemon_complain(stream->cli->socket, -EBADMSG));
 	else if (result < 0)
-		stream_end(stream, daemon_refusal(result, text));
+		stream_end(stream, daemon_refusal("", result, text));
 	else
 		stream_end(stream, CLI_OK);
 }

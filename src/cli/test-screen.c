@@ -115,7 +115,7 @@ static void colours_only_where_they_are_wanted(void)
 		screen.file = open_memstream(&text, &size);
 		screen_ink(&screen, INK_RED);
 		fclose(screen.file);
-		assert(strcmp(text, color ? "\033[31m" : "") == 0);
+		assert(strcmp(text, color ? "\033[0;31m" : "") == 0);
 		free(text);
 	}
 }

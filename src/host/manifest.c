@@ -23,7 +23,7 @@ static bool not_empty(const char *text)
 	return text[0] != '\0';
 }
 
-/* Sixteen hexadecimal digits, as `ringfort doctor` prints them. */
+/* Sixteen hexadecimal digits, as `ringfort events --schema` prints them. */
 static int read_schema(void *out, const struct yaml_item *item, const struct yaml_field *field,
 		       struct yaml_error *ret_error)
 {

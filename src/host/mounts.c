@@ -152,10 +152,12 @@ int sandbox_root(struct sandbox *sandbox)
 	for (size_t i = 0; i < options->n_binds; i++) {
 		const struct spawn_bind *bind = &options->binds[i];
 
+		sandbox->bind = (int)i;
 		r = attach(root, bind->source, bind->target,
 			   MOUNT_ATTR_NODEV | (bind->executable ? 0 : MOUNT_ATTR_NOEXEC));
 		if (r < 0)
 			return r;
 	}
+	sandbox->bind = -1;
 	return enter_root(root);
 }

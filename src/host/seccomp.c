@@ -13,13 +13,20 @@
  */
 #include "host/sandbox.h"
 
+#include "base/cleanup.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const int allowed[] = {
@@ -36,8 +43,8 @@ static const int allowed[] = {
 	SCMP_SYS(select), SCMP_SYS(_newselect), SCMP_SYS(pselect6), SCMP_SYS(epoll_create),
 	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
 	SCMP_SYS(epoll_pwait2),
-	/* memory; mmap and mprotect see below */
-	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(membarrier),
+	/* memory; mmap, mprotect and madvise see below */
+	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(membarrier),
 	/* time */
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(times),
@@ -57,18 +64,19 @@ static const int allowed[] = {
 	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getppid), SCMP_SYS(getpgrp), SCMP_SYS(getpgid),
 	SCMP_SYS(getsid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
 	SCMP_SYS(getresuid), SCMP_SYS(getresgid), SCMP_SYS(getgroups), SCMP_SYS(getrandom),
-	SCMP_SYS(getrusage), SCMP_SYS(getrlimit), SCMP_SYS(ugetrlimit), SCMP_SYS(uname),
+	SCMP_SYS(getrusage), SCMP_SYS(getrlimit), SCMP_SYS(ugetrlimit), SCMP_SYS(setrlimit),
+	SCMP_SYS(uname),
 	SCMP_SYS(sysinfo), SCMP_SYS(capget), SCMP_SYS(umask),
 };
 
-/* Only with SPAWN_SHARE_NETWORK.  No sendmsg and recvmsg with descriptors can hurt: what comes in
- * that way it could have opened itself or was given by its peer. */
+/* Only with SPAWN_SHARE_NETWORK, and only of these families: no other process of the host. */
+static const int families[] = { AF_INET, AF_INET6 };
+
 static const int allowed_network[] = {
-	SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen),
-	SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(shutdown), SCMP_SYS(sendto),
-	SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), SCMP_SYS(sendmmsg),
-	SCMP_SYS(recvmmsg), SCMP_SYS(socketcall),
+	SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4),
+	SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
+	SCMP_SYS(shutdown), SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg),
+	SCMP_SYS(recvmsg), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg),
 };
 
 /* Nobody tries these by accident. */
@@ -95,6 +103,13 @@ static const int prctls[] = {
 /* No locks, leases, seals or signal owners: each reaches beyond the process. */
 static const int fcntls[] = {
 	F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD, F_DUPFD_CLOEXEC,
+};
+
+/* Not MADV_REMOVE, which punches holes into what is shared, nor what pages it out or merges it. */
+static const int advices[] = {
+	MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE,
+	MADV_DONTFORK, MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP,
+	MADV_WIPEONFORK, MADV_KEEPONFORK,
 };
 
 #define N(array) (sizeof(array) / sizeof(array[0]))
@@ -146,6 +161,13 @@ static int add_memory(scmp_filter_ctx filter)
 	return r;
 }
 
+static int add_network(scmp_filter_ctx filter)
+{
+	int r = add_all(filter, SCMP_ACT_ALLOW, allowed_network, N(allowed_network));
+
+	return r < 0 ? r : add_values(filter, SCMP_SYS(socket), 0, families, N(families));
+}
+
 static int add_processes(scmp_filter_ctx filter, const struct sandbox *sandbox)
 {
 	const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
@@ -160,10 +182,10 @@ static int add_processes(scmp_filter_ctx filter, const struct sandbox *sandbox)
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(execve), 1,
 				     SCMP_A0(SCMP_CMP_EQ, (uintptr_t)sandbox->executable));
-	/* Its own limits, to look at. */
+	/* Its own limits, to read or to lower: hard ones cannot be raised without a capability. */
 	if (r == 0)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
-				     SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+				     SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, 0));
 	return r;
 }
 
@@ -189,14 +211,10 @@ int sandbox_executable(struct sandbox *sandbox)
 	return 0;
 }
 
-int sandbox_seccomp(struct sandbox *sandbox)
+static int add_rules(scmp_filter_ctx filter, const struct sandbox *sandbox)
 {
-	scmp_filter_ctx filter;
 	int r;
 
-	filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	if (!filter)
-		return -ENOMEM;
 	/* A call by another architecture's numbers means something else. */
 	r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (r == 0)
@@ -204,17 +222,65 @@ int sandbox_seccomp(struct sandbox *sandbox)
 	if (r == 0)
 		r = add_all(filter, SCMP_ACT_KILL_PROCESS, deadly, N(deadly));
 	if (r == 0 && sandbox->options->share & SPAWN_SHARE_NETWORK)
-		r = add_all(filter, SCMP_ACT_ALLOW, allowed_network, N(allowed_network));
+		r = add_network(filter);
 	if (r == 0)
 		r = add_values(filter, SCMP_SYS(prctl), 0, prctls, N(prctls));
 	if (r == 0)
 		r = add_values(filter, SCMP_SYS(fcntl), 1, fcntls, N(fcntls));
 	if (r == 0)
+		r = add_values(filter, SCMP_SYS(madvise), 2, advices, N(advices));
+	if (r == 0)
 		r = add_memory(filter);
 	if (r == 0)
 		r = add_processes(filter, sandbox);
+	return r;
+}
+
+/* The only way out of libseccomp 2.5 that is not seccomp_load() is a file. */
+static int export(scmp_filter_ctx filter, struct sandbox *sandbox)
+{
+	_cleanup_(closep) int fd = -1;
+	struct stat st;
+	int r;
+
+	fd = memfd_create("seccomp", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = seccomp_export_bpf(filter, fd);
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	sandbox->filter = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (sandbox->filter == MAP_FAILED)
+		return -errno;
+	sandbox->n_filter = (size_t)st.st_size / sizeof(struct sock_filter);
+	return 0;
+}
+
+int sandbox_filter(struct sandbox *sandbox)
+{
+	scmp_filter_ctx filter;
+	int r;
+
+	filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	if (!filter)
+		return -ENOMEM;
+	r = add_rules(filter, sandbox);
 	if (r == 0)
-		r = seccomp_load(filter);
+		r = export(filter, sandbox);
 	seccomp_release(filter);
 	return r;
+}
+
+int sandbox_seccomp(struct sandbox *sandbox)
+{
+	struct sock_fprog program = {
+		.len = (unsigned short)sandbox->n_filter,
+		.filter = sandbox->filter,
+	};
+
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		return -errno;
+	return 0;
 }

@@ -4,7 +4,8 @@
  *
  * Parent and child talk over a socket pair of packets.  The child waits to be placed into its
  * cgroups, takes the steps below, lets the parent write its uid map in between, and closes the
- * socket by execve(2): the end of the stream is the success.
+ * socket by execve(2): the end of the stream is the success.  (Or its sudden death: that the pidfd
+ * tells, as it does of a program that dies at once.)
  */
 #include "host/spawn.h"
 
@@ -23,6 +24,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -33,13 +35,14 @@
 struct report {
 	int32_t step;  /* index into steps, or STEP_MAP */
 	int32_t error; /* negative errno */
+	int32_t bind;  /* of the options, when that failed, or -1 */
 };
 
 #define STEP_MAP (-1) /* my user namespace is there: write its maps */
 
 static int report(const struct sandbox *sandbox, int step, int error)
 {
-	struct report message = { .step = step, .error = error };
+	struct report message = { .step = step, .error = error, .bind = sandbox->bind };
 
 	/* write(2), not send(2): the last step reports from behind the seccomp filter. */
 	return write(sandbox->socket, &message, sizeof(message)) < 0 ? -errno : 0;
@@ -69,6 +72,14 @@ static int reset_signals(struct sandbox *sandbox)
 	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
+/* Away from the terminal and its signals, and from what the supervisor inherited. */
+static int begin_session(struct sandbox *sandbox)
+{
+	/* Mount points that its uid can pass. */
+	umask(022);
+	return setsid() < 0 ? -errno : 0;
+}
+
 /* After it was placed: the root of a cgroup namespace is where the process is just then. */
 static int new_cgroup_namespace(struct sandbox *sandbox)
 {
@@ -82,6 +93,11 @@ static int set_hostname(struct sandbox *sandbox)
 	if (sandbox->options->share & SPAWN_SHARE_UTS)
 		return 0;
 	return sethostname(name, sizeof(name) - 1) < 0 ? -errno : 0;
+}
+
+static int find_program(struct sandbox *sandbox)
+{
+	return access(sandbox->executable, F_OK) < 0 ? -errno : 0;
 }
 
 /* Last of the namespaces: what was made before stays out of its reach. */
@@ -121,12 +137,15 @@ static const struct {
 } steps[] = {
 	{ "wait for the cgroups", await_parent },
 	{ "reset signals", reset_signals },
+	{ "begin a session", begin_session },
 	{ "arrange descriptors", sandbox_descriptors },
 	{ "place the path", sandbox_executable },
+	{ "make the seccomp filter", sandbox_filter },
 	{ "set limits", sandbox_limits },
 	{ "enter a cgroup namespace", new_cgroup_namespace },
 	{ "set the host name", set_hostname },
 	{ "mount the root", sandbox_root },
+	{ "find the program", find_program },
 	{ "drop groups", sandbox_groups },
 	{ "enter a user namespace", new_user_namespace },
 	{ "change the identity", sandbox_identity },
@@ -268,7 +287,8 @@ static int accompany(const struct spawn_options *options, pid_t pid, int fd, con
 		return r;
 	if (r == 0 || message.step < 0 || message.step >= N_STEPS || message.error >= 0)
 		return -EPROTO;
-	*ret_step = steps[message.step].name;
+	*ret_step = message.bind >= 0 && message.bind < (int)options->n_binds ?
+			    options->binds[message.bind].source : steps[message.step].name;
 	return message.error;
 }
 
@@ -323,30 +343,42 @@ static int give_birth(struct sandbox *sandbox, struct spawned *ret_child)
 	return 0;
 }
 
+/* Blocking for the program that writes, not for us who read. */
+static int open_pipes(int *ret_output, int *ret_their_output, int *ret_ours, int *ret_theirs)
+{
+	int output[2], pair[2];
+
+	if (pipe2(output, O_CLOEXEC) < 0)
+		return -errno;
+	*ret_output = output[0];
+	*ret_their_output = output[1];
+	if (fcntl(output[0], F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	*ret_ours = pair[0];
+	*ret_theirs = pair[1];
+	return 0;
+}
+
 int host_spawn(const struct spawn_options *options, struct spawned *ret_spawned, const char **ret_step)
 {
 	_cleanup_(spawned_done) struct spawned spawned = SPAWNED_NONE;
 	_cleanup_(closep) int ours = -1;
 	_cleanup_(closep) int theirs = -1;
 	_cleanup_(closep) int output = -1;
-	struct sandbox sandbox = { .options = options, .landlock_abi = host_landlock_abi() };
+	struct sandbox sandbox = { .options = options, .bind = -1, .landlock_abi = host_landlock_abi() };
 	const char *step = "check the options";
-	int pair[2], r = -EINVAL;
+	int r = -EINVAL;
 
 	if (!options_valid(options))
 		goto out;
 	step = "open pipes";
-	r = -EMFILE;
-	if (pipe2(pair, O_CLOEXEC) < 0)
+	r = open_pipes(&spawned.output, &output, &ours, &theirs);
+	if (r < 0)
 		goto out;
-	spawned.output = pair[0];
-	sandbox.output = output = pair[1];
-	if (fcntl(spawned.output, F_SETFL, O_NONBLOCK) < 0)
-		goto out;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		goto out;
-	ours = pair[0];
-	sandbox.socket = theirs = pair[1];
+	sandbox.output = output;
+	sandbox.socket = theirs;
 	sandbox.memory_controller = options->cgroup && cgroup_bounds_memory(options->cgroup);
 	step = "clone";
 	r = give_birth(&sandbox, &spawned);

@@ -20,6 +20,9 @@
  *   descriptors 0 is /dev/null, 1 and 2 are one pipe whose other end you get, then `fds`; no other
  *   environment exactly what is given
  *
+ * A program built with AddressSanitizer runs here with memory_mb 0 (its shadow is beyond any limit)
+ * and ASAN_OPTIONS=detect_leaks=0 (it has no /proc).
+ *
  * It is killed when the thread that called host_spawn() dies.  Wait for it by its pidfd; never
  * reap children with waitpid(-1).  Nothing here logs.
  */
@@ -34,12 +37,12 @@
 struct cgroup;
 
 /* Namespaces that it keeps in common with the host: exceptions that an operator granted. */
-#define SPAWN_SHARE_NETWORK (1u << 0) /* sockets are then allowed, too */
+#define SPAWN_SHARE_NETWORK (1u << 0) /* IPv4 and IPv6 sockets are then allowed */
 #define SPAWN_SHARE_PID (1u << 1)
 #define SPAWN_SHARE_IPC (1u << 2)
 #define SPAWN_SHARE_UTS (1u << 3)
 #define SPAWN_SHARE_TIME (1u << 4)
-#define SPAWN_SHARE_ALL (SPAWN_SHARE_NETWORK | SPAWN_SHARE_PID | SPAWN_SHARE_IPC | SPAWN_SHARE_UTS | SPAWN_SHARE_TIME)
+#define SPAWN_SHARE_ALL ((1u << 5) - 1)
 
 #define SPAWN_MAX_BINDS 24
 #define SPAWN_MAX_FDS 16
@@ -52,6 +55,7 @@ struct spawn_bind {
 	bool executable;    /* may be executed and mapped executable; content may not */
 };
 
+/* The open file is common to both: what it can do with it, O_NONBLOCK included, it can do to you. */
 struct spawn_fd {
 	int fd;     /* of the caller, stays open there */
 	int target; /* its number in the program, 3 to SPAWN_MAX_TARGET, each once */
@@ -91,7 +95,8 @@ struct spawned_exit {
 /**
  * host_spawn() - start a program
  * @ret_spawned: untouched on failure
- * @ret_step:    what failed ("mount /solution"), a static string; may be NULL; untouched on success
+ * @ret_step:    what failed: a static string ("drop groups"), or the source of a bind that could not
+ *               be mounted; may be NULL; untouched on success
  *
  * Return: 0; -EINVAL bad options; -ETIMEDOUT; or the errno of the step that failed, after which no
  *         process, mount or descriptor is left.

@@ -172,6 +172,19 @@ RAW_CALL(kexec_load)
 RAW_CALL(memfd_create)
 RAW_CALL(keyctl)
 
+static int punch_hole(void)
+{
+	void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, 3, 0);
+
+	return answer(memory == MAP_FAILED ? -1 : madvise(memory, 4096, MADV_REMOVE));
+}
+
+/* The same numbers with another meaning: x32 on x86, nothing at all elsewhere. */
+static int call_other_numbers(void)
+{
+	return answer(syscall(SYS_getpid | 0x40000000));
+}
+
 static int execute_path(void)
 {
 	char *const arguments[] = { (char *)given[0], "hello", NULL };
@@ -361,6 +374,8 @@ static const struct {
 	{ "kexec_load", call_kexec_load },
 	{ "memfd_create", call_memfd_create },
 	{ "keyctl", call_keyctl },
+	{ "punch", punch_hole },
+	{ "x32", call_other_numbers },
 	{ "exec", execute_path },
 	{ "exec-again", execute_again },
 	{ "exec-fd", execute_by_descriptor },

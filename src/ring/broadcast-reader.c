@@ -206,7 +206,7 @@ static void note(struct ring_reader *reader)
 
 	count_reached(reader, event->type, event->seq, 1);
 	if (loss && loss->lost_type < RINGFORT_MAX_TYPES)
-		count_reached(reader, loss->lost_type, loss->seq, 0);
+		count_reached(reader, loss->lost_type, loss->last_seq, 0);
 }
 
 int ring_reader_next(struct ring_reader *reader, const struct ringfort_event **ret_event)

@@ -187,8 +187,8 @@ static void count(struct ring_writer *writer, const struct ringfort_event *event
 	atomic_store_explicit(&writer->header->counts[type], event->seq, memory_order_relaxed);
 	if (!loss || !ringfort_type_info(loss->lost_type))
 		return;
-	writer->counts[loss->lost_type] = loss->seq;
-	atomic_store_explicit(&writer->header->counts[loss->lost_type], loss->seq,
+	writer->counts[loss->lost_type] = loss->last_seq;
+	atomic_store_explicit(&writer->header->counts[loss->lost_type], loss->last_seq,
 			      memory_order_relaxed);
 }
 

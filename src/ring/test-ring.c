@@ -154,7 +154,7 @@ static void loss_before_the_ring_is_counted_by_the_reader(void)
 	loss = (void *)(event + 1);
 	loss->lost_type = ringfort_type_file_create;
 	loss->count = 41;
-	loss->seq = 42;
+	loss->last_seq = 42;
 	ring_writer_append(f.writer, event);
 	ring_writer_append(f.writer, make(ringfort_type_file_create, 43, 0));
 	while (ring_reader_next(f.reader, &read) == 1)

@@ -40,6 +40,16 @@ struct connection {
 	bool failed;
 };
 
+/* What all who follow want, taken together. */
+static void follow(struct control *control)
+{
+	control->followed = 0;
+	for (size_t i = 0; i < CONTROL_CONNECTIONS; i++)
+		if (control->connections[i] && control->connections[i]->ring)
+			control->followed |= control->connections[i]->request.types;
+	control_subscribe(control);
+}
+
 static void connection_free(struct connection *connection)
 {
 	struct control *control = connection->control;
@@ -52,7 +62,7 @@ static void connection_free(struct connection *connection)
 	ring_reader_close(connection->ring);
 	journal_cursor_free(connection->cursor);
 	free(connection);
-	control_subscribe(control);
+	follow(control);
 }
 
 static int connection_end(struct connection *connection, int result, const char *text)
@@ -81,7 +91,7 @@ static int begin_events(struct connection *connection)
 		return r;
 	connection->request.types = types;
 	ring_reader_want(connection->ring, types);
-	control_subscribe(connection->control);
+	follow(connection->control);
 	return 0;
 }
 
@@ -392,16 +402,6 @@ void connections_tick(struct control *control)
 	for (size_t i = 0; i < CONTROL_CONNECTIONS; i++)
 		if (control->connections[i] && control->connections[i]->request.operation)
 			settle(control->connections[i], turn(control->connections[i]));
-}
-
-uint64_t connections_types(const struct control *control)
-{
-	uint64_t types = 0;
-
-	for (size_t i = 0; i < CONTROL_CONNECTIONS; i++)
-		if (control->connections[i] && control->connections[i]->ring)
-			types |= control->connections[i]->request.types;
-	return types;
 }
 
 void connections_probed(struct control *control, const struct message *message)

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #define PROBE_SECONDS 20
-#define PROBE_FIRST_UID 64
 #define PROBE_TEXT 900 /* of what it prints: the reasons stand first */
 
 static void answer(struct unit *unit, int result, const char *text)
@@ -96,19 +95,17 @@ static int start(struct unit *unit)
 	const struct timeval patience = { .tv_sec = PROBE_SECONDS, .tv_usec = 10000 };
 	struct supervisor *supervisor = unit->supervisor;
 	struct content_probe *probe = &unit->probe;
-	const struct cgroup_limits limits = unit_limits(unit);
 	static struct unit_plan plan;
 	const char *step = "prepare";
 	char name[PLAIN_NAME_SIZE + 8];
 	int r;
 
 	snprintf(name, sizeof(name), "%s+probe", unit->manifest.name);
-	r = unit_plan(unit, &unit->manifest.probe_arguments, &plan);
+	r = unit_plan(unit, PLAN_PROBE, &plan);
 	if (r < 0)
 		return r;
-	plan.options.uid = supervisor->config->uid_first + PROBE_FIRST_UID + unit->slot;
-	r = throwaway_start(&probe->run, supervisor->cgroups, name, &limits, &plan.options,
-			    PROBE_SECONDS * 1000, PROBE_TEXT, &step);
+	r = throwaway_start(&probe->run, supervisor->cgroups, name, &plan.plan.limits,
+			    &plan.plan.options, PROBE_SECONDS * 1000, PROBE_TEXT, &step);
 	if (r < 0) {
 		log_error("solution %s: cannot try its content: %s: %s", unit->manifest.name, step,
 			  strerror(-r));

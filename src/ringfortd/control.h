@@ -2,7 +2,7 @@
 /*
  * Control - the state of the control process, shared by its files only.
  *
- * role-control.c owns it and its loop; mailbox-turn.c reads what solutions say; findings.c keeps
+ * role-control.c owns it and its loop; control.c is what the others share; mailbox-turn.c reads what solutions say; findings.c keeps
  * it; connection.c serves the operator; selftest-watch.c proves the types; report.c puts it all into JSON.
  */
 #ifndef RINGFORT_RINGFORTD_CONTROL_H
@@ -37,6 +37,7 @@ struct control_solution {
 	char output[CONTROL_OUTPUT_BYTES]; /* the last bytes that it printed */
 	size_t n_output;
 	bool subscribed;
+	uint64_t started_token; /* barrier of its first subscription, until it has passed */
 	uint64_t types;
 	struct mailbox_progress progress;  /* of this run */
 	uint64_t n_delivered, n_lost;      /* of earlier runs */
@@ -80,6 +81,7 @@ struct control {
 	struct selftest_watch selftest;
 	uint64_t token; /* of our last barrier */
 	uint64_t ticket;
+	uint64_t followed;   /* types that operators follow */
 	uint64_t subscribed; /* by us, for operators who follow and for the self-test */
 	uint64_t started_ns;
 	uint64_t n_journal_errors;
@@ -90,7 +92,10 @@ struct control {
 
 uint64_t control_now_ns(void);
 
-/** control_tell() - a message to the supervisor; when that fails the role ends */
+/** control_end() - leave the loop; with an error say what failed */
+void control_end(struct control *control, const char *what, int error);
+
+/** control_tell_supervisor(), control_tell_sensor() - when that fails the role ends */
 void control_tell_supervisor(struct control *control, const struct message *message);
 void control_tell_sensor(struct control *control, const struct message *message);
 
@@ -123,7 +128,6 @@ void connections_reloaded(struct control *control, uint32_t slot, uint64_t gener
 			  const char *reason);
 void connections_done(struct control *control, const struct message *message);
 void connections_gone(struct control *control, uint32_t slot);
-uint64_t connections_types(const struct control *control);
 
 /* selftest-watch.c */
 void selftest_start(struct control *control);

@@ -86,10 +86,20 @@ static void take_subscribe(struct control *control, struct control_solution *sol
 	solution->types = types & solution->view.granted;
 	message.value[0] = solution->types;
 	control_tell_sensor(control, &message);
-	if (solution->subscribed)
-		return;
+	if (!solution->subscribed)
+		solution->started_token = control_barrier(control);
 	solution->subscribed = true;
-	message = (struct message){ .kind = MESSAGE_STARTED, .slot = message.slot };
+}
+
+/* Told once the hooks of its first subscription are attached: from then on it misses nothing. */
+static void tell_started(struct control *control, struct control_solution *solution)
+{
+	struct message message = { .kind = MESSAGE_STARTED,
+				   .slot = control_slot(control, solution) };
+
+	if (!solution->started_token || !control_passed(control, solution->started_token))
+		return;
+	solution->started_token = 0;
 	control_tell_supervisor(control, &message);
 }
 
@@ -141,6 +151,7 @@ void mailbox_turn(struct control *control, struct control_solution *solution)
 	struct mailbox_message message;
 	bool barrier = false;
 
+	tell_started(control, solution);
 	for (int i = 0; i < TURN_MESSAGES && solution->mailbox; i++) {
 		int r = mailbox_take(solution->mailbox, &message);
 

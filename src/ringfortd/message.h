@@ -33,7 +33,7 @@ enum message_kind {
 	MESSAGE_SELFTESTED, /* result, value[0] mask of acts performed, value[1] pid */
 	MESSAGE_DONE,     /* value[0] ticket, result, text: an operator's command was carried out */
 	/* control to supervisor */
-	MESSAGE_STARTED,  /* slot: the solution subscribed */
+	MESSAGE_STARTED,  /* slot: the solution subscribed, and its hooks are attached */
 	MESSAGE_HEALTH,   /* slot, result: something waits; value[0] progress, value[1] lost: each second */
 	MESSAGE_MISBEHAVES, /* slot, text: noise or a flood in the mailbox */
 	MESSAGE_PROBE,    /* slot: try its content in a throw-away process */

@@ -23,79 +23,6 @@
 #define HEALTH_TICKS 100
 #define OUTPUT_AT_ONCE 4096
 
-uint64_t control_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
-
-static void end(struct control *control, const char *what, int error)
-{
-	if (error)
-		log_error("%s: %s", what, strerror(-error));
-	control->result = error ? 1 : 0;
-	event_base_loopbreak(control->base);
-}
-
-void control_tell_supervisor(struct control *control, const struct message *message)
-{
-	int r = message_send_fd(control->role->supervisor_fd, message, NULL, 0);
-
-	if (r < 0)
-		end(control, "cannot reach the supervisor", r);
-}
-
-void control_tell_sensor(struct control *control, const struct message *message)
-{
-	int r = message_send_fd(control->role->sensor_fd, message, NULL, 0);
-
-	if (r < 0)
-		end(control, "cannot reach the sensor", r);
-}
-
-uint64_t control_barrier(struct control *control)
-{
-	struct message message = { .kind = MESSAGE_BARRIER, .slot = MESSAGE_CONTROL_SLOT };
-
-	message.value[0] = ++control->token;
-	control_tell_sensor(control, &message);
-	return control->token;
-}
-
-bool control_passed(const struct control *control, uint64_t token)
-{
-	return ring_reader_barrier(control->barrier_ring, MESSAGE_CONTROL_SLOT) >= token;
-}
-
-void control_subscribe(struct control *control)
-{
-	struct message message = { .kind = MESSAGE_SUBSCRIBE, .slot = MESSAGE_CONTROL_SLOT };
-
-	message.value[0] = connections_types(control);
-	if (control->selftest.step != SELFTEST_IDLE)
-		message.value[0] = ~1ull;
-	if (message.value[0] == control->subscribed)
-		return;
-	control->subscribed = message.value[0];
-	control_tell_sensor(control, &message);
-}
-
-struct control_solution *control_by_name(struct control *control, const char *name)
-{
-	for (uint32_t slot = 0; slot < MESSAGE_SLOTS; slot++)
-		if (control->solutions[slot].used &&
-		    strcmp(control->solutions[slot].view.name, name) == 0)
-			return &control->solutions[slot];
-	return NULL;
-}
-
-uint32_t control_slot(const struct control *control, const struct control_solution *solution)
-{
-	return (uint32_t)(solution - control->solutions);
-}
-
 /* Keep the last bytes; a solution that prints without end costs one read a tick. */
 static void on_output(evutil_socket_t fd, short what, void *userdata)
 {
@@ -172,7 +99,7 @@ static int solution_up(struct control *control, const struct message *message, i
 		return r;
 	solution->class = message->class;
 	solution->subscribed = solution->misbehaves_told = false;
-	solution->types = 0;
+	solution->types = solution->started_token = 0;
 	solution->generation = 0;
 	solution->tokens_ns = control_now_ns();
 	solution->tokens = solution->view.findings_per_second;
@@ -231,18 +158,18 @@ static void on_message(evutil_socket_t fd, short what, void *userdata)
 		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
 			close_fd(fds[i]);
 		if (r < 0) {
-			end(control, "cannot do what a message asks", r);
+			control_end(control, "cannot do what a message asks", r);
 			return;
 		}
 	}
 	if (r < 0)
-		end(control, r == -EPIPE ? NULL : "cannot read messages", r == -EPIPE ? 0 : r);
+		control_end(control, r == -EPIPE ? NULL : "cannot read messages", r == -EPIPE ? 0 : r);
 }
 
 /* The sensor sends nothing: readable means that it is gone.  The supervisor sees that as well. */
 static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 {
-	end(userdata, NULL, 0);
+	control_end(userdata, NULL, 0);
 }
 
 static void on_accept(evutil_socket_t listener, short what, void *userdata)

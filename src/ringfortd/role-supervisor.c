@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "host/chroot.h"
 #include "ring/broadcast.h"
 #include "ringfortd/page.h"
 #include "ringfortd/role.h"
@@ -39,44 +40,6 @@ struct hand_over {
 	int page_writer, page_reader;
 	int to_sensor[2], to_control[2], between[2];
 };
-
-uint64_t supervisor_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
-
-static void end(struct supervisor *supervisor, int result)
-{
-	if (!supervisor->ending)
-		supervisor->result = result;
-	supervisor->ending = true;
-	if (supervisor->base)
-		event_base_loopbreak(supervisor->base);
-}
-
-void supervisor_tell_sensor(struct supervisor *supervisor, const struct message *message, const int *fd)
-{
-	int r = message_send_fd(supervisor->sensor_fd, message, fd, fd ? 1 : 0);
-
-	if (r < 0 && !supervisor->ending) {
-		log_error("cannot reach the sensor: %s", strerror(-r));
-		end(supervisor, EX_SOFTWARE);
-	}
-}
-
-void supervisor_tell_control(struct supervisor *supervisor, const struct message *message,
-			     const int *fds, unsigned int n_fds)
-{
-	int r = message_send_fd(supervisor->control_fd, message, fds, n_fds);
-
-	if (r < 0 && !supervisor->ending) {
-		log_error("cannot reach the control process: %s", strerror(-r));
-		end(supervisor, EX_SOFTWARE);
-	}
-}
 
 static int make_folder(const char *path, mode_t mode)
 {
@@ -304,7 +267,7 @@ static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 		if (message.kind == MESSAGE_MARK)
 			selftest_marked(supervisor);
 	if (r < 0 && !supervisor->ending)
-		end(supervisor, EX_SOFTWARE);
+		supervisor_end(supervisor, EX_SOFTWARE);
 }
 
 static void on_control(evutil_socket_t fd, short what, void *userdata)
@@ -325,7 +288,7 @@ static void on_control(evutil_socket_t fd, short what, void *userdata)
 			unit_message(supervisor->units[message.slot], &message);
 	}
 	if (r < 0 && !supervisor->ending)
-		end(supervisor, EX_SOFTWARE);
+		supervisor_end(supervisor, EX_SOFTWARE);
 }
 
 static void on_child(evutil_socket_t signal_number, short what, void *userdata)
@@ -337,19 +300,19 @@ static void on_child(evutil_socket_t signal_number, short what, void *userdata)
 	    waitpid(supervisor->sensor_pid, &status, WNOHANG) == supervisor->sensor_pid) {
 		supervisor->sensor_pid = 0;
 		log_error("the sensor ended (status %#x), so ringfortd ends", status);
-		end(supervisor, EX_SOFTWARE);
+		supervisor_end(supervisor, EX_SOFTWARE);
 	}
 	if (supervisor->control_pid > 0 &&
 	    waitpid(supervisor->control_pid, &status, WNOHANG) == supervisor->control_pid) {
 		supervisor->control_pid = 0;
 		log_error("the control process ended (status %#x), so ringfortd ends", status);
-		end(supervisor, EX_SOFTWARE);
+		supervisor_end(supervisor, EX_SOFTWARE);
 	}
 }
 
 static void on_signal(evutil_socket_t signal_number, short what, void *userdata)
 {
-	end(userdata, 0);
+	supervisor_end(userdata, 0);
 }
 
 static int watch(struct supervisor *supervisor, int fd, short what, event_callback_fn callback)
@@ -429,6 +392,11 @@ static int start(struct supervisor *supervisor, struct hand_over *hand)
 {
 	int r;
 
+	r = host_leave_chroot();
+	if (r < 0) {
+		log_error("started in a chroot, and cannot make it a root of its own: %s", strerror(-r));
+		return r;
+	}
 	r = open_hand_over(supervisor, hand);
 	if (r < 0)
 		return r;

@@ -2,7 +2,7 @@
 /*
  * Supervisor - the state of the supervising process, shared by its files only.
  *
- * role-supervisor.c owns it: roles, signals, the loop.  units.c lets solutions live; content-probe.c
+ * role-supervisor.c owns it: roles, signals, the loop; supervisor.c is what the others share.  units.c lets solutions live; content-probe.c
  * tries their content; selftest-run.c starts the marked child.
  */
 #ifndef RINGFORT_RINGFORTD_SUPERVISOR_H
@@ -11,6 +11,7 @@
 #include "host/cgroup.h"
 #include "host/config.h"
 #include "host/manifest.h"
+#include "host/plan.h"
 #include "host/solution.h"
 #include "host/spawn.h"
 #include "host/throwaway.h"
@@ -72,6 +73,9 @@ struct supervisor {
 };
 
 uint64_t supervisor_now_ns(void);
+
+/** supervisor_end() - leave the loop; the first result counts */
+void supervisor_end(struct supervisor *supervisor, int result);
 void supervisor_tell_sensor(struct supervisor *supervisor, const struct message *message, const int *fd);
 void supervisor_tell_control(struct supervisor *supervisor, const struct message *message,
 			     const int *fds, unsigned int n_fds);
@@ -84,24 +88,17 @@ void units_stop(struct supervisor *supervisor); /* kills all, waits for them, fr
 void unit_input(struct unit *unit, const struct solution_input *input);
 void unit_message(struct unit *unit, const struct message *message);
 
-#define UNIT_BINDS 20
-#define UNIT_ENVIRONMENT 8
+#define UNIT_PROBE_FIRST_UID 64 /* users of content probes follow those of the solutions */
 
-/* Everything that host_spawn() needs for a program of this unit, with its memory. */
+/* What the host's plan leaves to us: the library, the environment. */
 struct unit_plan {
-	struct spawn_options options;
-	struct spawn_bind binds[UNIT_BINDS];
-	char targets[UNIT_BINDS][48];
-	char sources[UNIT_BINDS][PATH_MAX];
-	const char *arguments[PLAIN_LIST_MAX + 2];
-	char executable[PLAIN_TEXT_SIZE + 16];
-	const char *environment[UNIT_ENVIRONMENT];
+	struct plan plan;
+	const char *environment[6];
 	char content[512];
 };
 
-/** unit_plan() - the parts that a run and a probe share */
-int unit_plan(const struct unit *unit, const struct plain_list *arguments, struct unit_plan *plan);
-struct cgroup_limits unit_limits(const struct unit *unit);
+/** unit_plan() - of a run, or of a probe of its content.  As plan_fill(). */
+int unit_plan(const struct unit *unit, enum plan_purpose purpose, struct unit_plan *plan);
 
 /* content-probe.c */
 void content_probe_start(struct unit *unit);

@@ -86,83 +86,33 @@ static void on_changed(void *userdata, enum solution_state from, enum solution_s
 		 solution_state_name(to), reason);
 }
 
-struct cgroup_limits unit_limits(const struct unit *unit)
+int unit_plan(const struct unit *unit, enum plan_purpose purpose, struct unit_plan *plan)
 {
-	return (struct cgroup_limits){ .memory_mb = unit->manifest.memory_mb,
-				       .pids = unit->manifest.n_pids,
-				       .cpu_percent = unit->manifest.cpu_percent };
-}
-
-static int plan_bind(struct unit_plan *plan, const char *source, const char *target, bool executable)
-{
-	struct spawn_options *options = &plan->options;
-	size_t i = options->n_binds;
-
-	if (i == UNIT_BINDS || strlen(source) >= PATH_MAX)
-		return -E2BIG;
-	strcpy(plan->sources[i], source);
-	snprintf(plan->targets[i], sizeof(plan->targets[i]), "%s", target);
-	plan->binds[i] = (struct spawn_bind){ plan->sources[i], plan->targets[i], executable };
-	options->n_binds++;
-	return 0;
-}
-
-/* Content folders at /content/0 and so on, named in RINGFORT_CONTENT with colons between. */
-static int plan_content(const struct unit *unit, struct unit_plan *plan)
-{
-	const struct config_solution *entry = unit->entry;
-	char source[PATH_MAX], target[24];
-	size_t used = (size_t)snprintf(plan->content, sizeof(plan->content), "RINGFORT_CONTENT=");
-	uint32_t n = entry ? entry->content.n : 0;
-	int r;
-
-	if (n == 0 && unit->manifest.content[0]) {
-		if (snprintf(source, sizeof(source), "%s/%s", unit->package,
-			     unit->manifest.content) >= (int)sizeof(source))
-			return -ENAMETOOLONG;
-		snprintf(plan->content + used, sizeof(plan->content) - used, "/content/0");
-		return plan_bind(plan, source, "/content/0", false);
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		snprintf(target, sizeof(target), "/content/%u", i);
-		used += (size_t)snprintf(plan->content + used, sizeof(plan->content) - used, "%s%s",
-					 i ? ":" : "", target);
-		r = plan_bind(plan, entry->content.text[i], target, false);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-int unit_plan(const struct unit *unit, const struct plain_list *arguments, struct unit_plan *plan)
-{
-	const struct manifest *manifest = &unit->manifest;
+	const struct supervisor *supervisor = unit->supervisor;
+	uid_t uid = supervisor->config->uid_first + unit->slot +
+		    (purpose == PLAN_PROBE ? UNIT_PROBE_FIRST_UID : 0);
+	size_t used;
 	int r;
 
 	memset(plan, 0, sizeof(*plan));
-	r = plan_bind(plan, unit->package, "/solution", true);
+	r = plan_fill(&plan->plan, &unit->manifest, unit->entry, unit->package, uid, purpose);
 	if (r == 0)
-		r = plan_bind(plan, unit->supervisor->paths->library, LIBRARY_TARGET, true);
-	if (r == 0)
-		r = plan_content(unit, plan);
+		r = plan_bind(&plan->plan, supervisor->paths->library, LIBRARY_TARGET, true);
 	if (r < 0)
 		return r;
-	snprintf(plan->executable, sizeof(plan->executable), "/solution/%s", manifest->executable);
-	plan->arguments[0] = plan->executable;
-	for (uint32_t i = 0; i < arguments->n; i++)
-		plan->arguments[i + 1] = arguments->text[i];
+	used = (size_t)snprintf(plan->content, sizeof(plan->content), "RINGFORT_CONTENT=");
+	for (size_t i = 0; i < plan->plan.options.n_binds; i++) {
+		const char *target = plan->plan.binds[i].target;
+
+		if (strncmp(target, PLAN_CONTENT "/", sizeof(PLAN_CONTENT)) == 0)
+			used += (size_t)snprintf(plan->content + used, sizeof(plan->content) - used, "%s%s",
+						 used > sizeof("RINGFORT_CONTENT=") - 1 ? ":" : "", target);
+	}
 	plan->environment[0] = "PATH=/usr/bin:/bin";
 	plan->environment[1] = "LANG=C.UTF-8";
 	plan->environment[2] = "LD_LIBRARY_PATH=/ringfort/lib";
 	plan->environment[3] = plan->content;
-	plan->options.executable = plan->executable;
-	plan->options.arguments = plan->arguments;
-	plan->options.environment = plan->environment;
-	plan->options.binds = plan->binds;
-	plan->options.share = unit->entry ? unit->entry->share & manifest->share : 0;
-	plan->options.memory_mb = manifest->memory_mb;
-	plan->options.n_pids = manifest->n_pids;
-	plan->options.n_files = manifest->n_files;
+	plan->plan.options.environment = plan->environment;
 	return 0;
 }
 
@@ -190,22 +140,17 @@ static void unit_down(struct unit *unit)
 static int unit_up(struct unit *unit)
 {
 	struct supervisor *supervisor = unit->supervisor;
-	const struct config_solution *entry = unit->entry;
-	const struct plain_list *arguments = entry && entry->own_arguments ?
-						     &entry->arguments :
-						     &unit->manifest.arguments;
 	struct message wake = { .kind = MESSAGE_WAKE, .slot = unit->slot, .class = unit->class };
 	struct message mailbox = { .kind = MESSAGE_MAILBOX, .slot = unit->slot, .class = unit->class };
 	_cleanup_(closep) int mailbox_fd = -1;
 	_cleanup_(closep) int wake_read = -1;
 	_cleanup_(closep) int wake_write = -1;
 	static struct unit_plan plan;
-	const struct cgroup_limits limits = unit_limits(unit);
 	const char *step = "prepare";
 	char channel[64];
 	int ends[2], r;
 
-	r = unit_plan(unit, arguments, &plan);
+	r = unit_plan(unit, PLAN_RUN, &plan);
 	if (r == 0)
 		r = mailbox_create(&mailbox_fd);
 	if (r == 0)
@@ -214,7 +159,8 @@ static int unit_up(struct unit *unit)
 		return r;
 	wake_read = ends[0];
 	wake_write = ends[1];
-	r = cgroup_new(&unit->cgroup, supervisor->cgroups, unit->manifest.name, &limits);
+	r = cgroup_new(&unit->cgroup, supervisor->cgroups, unit->manifest.name,
+		       &plan.plan.limits);
 	if (r < 0)
 		return r;
 	const struct spawn_fd fds[] = { { supervisor->classes[unit->class].reader_fd, RING_TARGET },
@@ -223,12 +169,11 @@ static int unit_up(struct unit *unit)
 	snprintf(channel, sizeof(channel), CHANNEL_VARIABLE "=" CHANNEL_FORMAT, RING_TARGET,
 		 MAILBOX_TARGET, WAKE_TARGET, unit->slot);
 	plan.environment[4] = channel;
-	plan.options.fds = fds;
-	plan.options.n_fds = 3;
-	plan.options.cgroup = unit->cgroup;
-	plan.options.uid = supervisor->config->uid_first + unit->slot;
+	plan.plan.options.fds = fds;
+	plan.plan.options.n_fds = 3;
+	plan.plan.options.cgroup = unit->cgroup;
 	supervisor_tell_sensor(supervisor, &wake, &wake_write);
-	r = host_spawn(&plan.options, &unit->process, &step);
+	r = host_spawn(&plan.plan.options, &unit->process, &step);
 	if (r < 0) {
 		log_error("solution %s: cannot start: %s: %s", unit->manifest.name, step, strerror(-r));
 		unit_down(unit);

@@ -41,6 +41,7 @@ uint64_t loss_by_gap(struct loss *loss, uint32_t cpu, uint32_t type, uint64_t n)
 	c = cell(loss, cpu, type);
 	before = n > c->n_received ? n - 1 - c->n_received : 0;
 	c->n_received++;
+	c->n_last = n;
 	return raise_lost(c, before);
 }
 

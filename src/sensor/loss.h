@@ -27,6 +27,7 @@
 struct loss_cell {
 	uint64_t n_received;
 	uint64_t n_lost;
+	uint64_t n_last; /* the number of the last that was received */
 };
 
 struct loss {

@@ -60,6 +60,12 @@ struct modify {
 	int root_fd;
 	fsid_t root_fsid;
 
+	/* Also of this collection: the folder that was named last, by file system and handle. */
+	size_t folder_size; /* 0: none */
+	char folder[sizeof(fsid_t) + sizeof(struct file_handle) + MAX_HANDLE];
+	size_t folder_length;
+	char folder_path[PATH_MAX];
+
 	size_t used; /* of records */
 	size_t n_records;
 	char records[256 * 1024] __attribute__((aligned(8)));
@@ -288,17 +294,32 @@ static int open_handle(struct modify *modify, const struct fanotify_event_info_f
 	return fd < 0 ? -errno : fd;
 }
 
-/* The folder's path as it is now, and the name as it was when the file was closed. */
+/* Many files are written in one folder, so the last one is kept; its path is as it is now. */
+static void name_folder(struct modify *modify, const struct fanotify_event_info_fid *info)
+{
+	const struct file_handle *handle = (const void *)info->handle;
+	size_t size = sizeof(info->fsid) + sizeof(*handle) + handle->handle_bytes;
+	_cleanup_(closep) int fd = -1;
+
+	if (size == modify->folder_size && memcmp(modify->folder, &info->fsid, size) == 0)
+		return;
+	fd = open_handle(modify, info);
+	modify->folder_length = fd < 0 ? 0 : link_of(fd, modify->folder_path);
+	modify->folder_size = size <= sizeof(modify->folder) ? size : 0;
+	memcpy(modify->folder, &info->fsid, modify->folder_size);
+}
+
+/* The folder, and the name as it was when the file was closed. */
 static size_t name_path(struct modify *modify, const struct fanotify_event_info_fid *info,
 			char *path, struct ringfort_file *file)
 {
 	const struct file_handle *handle = (const void *)info->handle;
 	const char *name = (const char *)handle->f_handle + handle->handle_bytes;
-	_cleanup_(closep) int folder = open_handle(modify, info);
-	size_t length = 0, n = strnlen(name, NAME_MAX);
+	size_t length, n = strnlen(name, NAME_MAX);
 
-	if (folder >= 0)
-		length = link_of(folder, path);
+	name_folder(modify, info);
+	length = modify->folder_length;
+	memcpy(path, modify->folder_path, length);
 	/* A folder that is gone: the name alone is all that is left. */
 	file->quality = length ? RINGFORT_QUALITY_RESOLVED : RINGFORT_QUALITY_NONE;
 	if (length > 1)
@@ -308,16 +329,18 @@ static size_t name_path(struct modify *modify, const struct fanotify_event_info_
 }
 
 /* An event with handles: of the folder with the name, and of the file. */
-static void take_handle(struct modify *modify, const struct fanotify_event_metadata *event)
+static void take_handle(struct modify *modify, const struct fanotify_event_metadata *event,
+			const char *at)
 {
 	struct ringfort_file file = { .mnt_ns = modify->host_mnt_ns };
 	char path[PATH_MAX + NAME_MAX + 2];
-	const char *at = (const char *)(event + 1), *end = (const char *)event + event->event_len;
+	const char *end = at + event->event_len;
 	struct stat st = { .st_mode = S_IFREG, .st_nlink = 0 };
 	size_t length = 0;
 
 	if (event->pid == modify->self)
 		return;
+	at += event->metadata_len;
 	while (at + sizeof(struct fanotify_event_info_fid) <= end) {
 		const struct fanotify_event_info_fid *info = (const void *)at;
 
@@ -346,37 +369,49 @@ static bool has_room(const struct modify *modify)
 	       modify->used + RECORD_BYTES <= sizeof(modify->records);
 }
 
-/* 1: stopped because there is no more room; 0: nothing waits */
+/* Read more where all is taken.  1: there are events; 0: none waits; or a negative errno. */
+static int fill_group(struct group *group)
+{
+	ssize_t n;
+
+	if (group->at < group->size)
+		return 1;
+	n = read(group->fd, group->buffer, sizeof(group->buffer));
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	group->at = 0;
+	group->size = (size_t)n;
+	return n > 0;
+}
+
+/* 1: stopped though more may wait; 0: nothing waits */
 static int collect_group(struct modify *modify, struct group *group)
 {
 	while (group->fd >= 0) {
-		const struct fanotify_event_metadata *event;
+		struct fanotify_event_metadata event;
+		const char *at;
+		int r = fill_group(group);
 
-		if (group->at == group->size) {
-			ssize_t n = read(group->fd, group->buffer, sizeof(group->buffer));
-
-			if (n < 0 && errno == EAGAIN)
-				return 0;
-			/* The event at the head could not be opened, and is gone. */
-			if (n < 0) {
-				modify->n_lost++;
-				return 1;
-			}
-			group->at = 0;
-			group->size = (size_t)n;
+		if (r == 0)
+			return 0;
+		/* The event at the head could not be opened, and is gone. */
+		if (r < 0) {
+			modify->n_lost++;
+			return 1;
 		}
 		if (!has_room(modify))
 			return 1;
-		event = (const void *)(group->buffer + group->at);
-		assert(event->event_len >= sizeof(*event) &&
-		       event->event_len <= group->size - group->at);
-		group->at += event->event_len;
-		if (event->mask & FAN_Q_OVERFLOW)
+		/* Those with names do not end where the next could begin aligned. */
+		at = group->buffer + group->at;
+		memcpy(&event, at, sizeof(event));
+		assert(event.event_len >= sizeof(event) && event.event_len <= group->size - group->at);
+		group->at += event.event_len;
+		if (event.mask & FAN_Q_OVERFLOW)
 			modify->n_lost++;
 		else if (group == &modify->by_handle)
-			take_handle(modify, event);
-		else if (event->fd >= 0)
-			take_file(modify, event);
+			take_handle(modify, &event, at);
+		else if (event.fd >= 0)
+			take_file(modify, &event);
 	}
 	return 0;
 }
@@ -388,6 +423,7 @@ int modify_collect(struct modify *modify, uint64_t now_ns)
 
 	modify->used = 0;
 	modify->n_records = 0;
+	modify->folder_size = 0;
 	if (poll(&changes, 1, 0) > 0)
 		modify->stale = true;
 	if (modify->stale && now_ns - modify->marked_ns >= REMARK_NS)

@@ -59,7 +59,7 @@ int probe_footprint(const struct probe *probe, struct probe_footprint *ret_footp
 		if (program_info(program, &info) < 0)
 			continue;
 		footprint.n_programs++;
-		footprint.n_instructions += info.verified_insns;
+		footprint.n_instructions += info.xlated_prog_len / sizeof(struct bpf_insn);
 	}
 	bpf_object__for_each_map(map, probe->bpf->obj)
 		footprint.map_bytes += map_bytes(map);

@@ -96,7 +96,7 @@ void probe_describe(const struct probe *probe, uint32_t type,
 struct probe_footprint {
 	uint32_t n_programs; /* loaded */
 	uint32_t n_attached;
-	uint64_t n_instructions; /* verified, all loaded programs */
+	uint64_t n_instructions; /* as the kernel runs them, all loaded programs */
 	uint64_t map_bytes;
 };
 

@@ -3,11 +3,9 @@
 #include "sensor/sensor.h"
 
 #include "base/cleanup.h"
-#include "sensor/assemble.h"
-#include "sensor/follow.h"
-#include "sensor/loss.h"
+#include "sensor/account.h"
+#include "sensor/emit.h"
 #include "sensor/modify.h"
-#include "sensor/names.h"
 #include "sensor/scan.h"
 #include "sensor/sensor-internal.h"
 
@@ -30,11 +28,6 @@
 #define FLUSH_LIMIT_NS 100000000ull
 #define ROUND_NS 3000000000ull
 
-#define TYPE(ident) (1ull << ringfort_type_##ident)
-
-/* Always attached: without them nothing can be said about who acts.  It is the price of context. */
-#define TABLE_TYPES (TYPE(process_fork) | TYPE(process_exec) | TYPE(process_exit))
-
 enum source {
 	SOURCE_PROBE,
 	SOURCE_MODIFY,
@@ -47,18 +40,11 @@ struct sensor {
 	struct probe *probe;
 	struct table *table;
 	struct follow *follow;
-	struct names *names;
-	struct assembler *assembler;
 	struct modify *modify; /* NULL while file.modify is not subscribed */
-	struct loss loss;
+	struct emitter emitter;
 
-	uint64_t types; /* subscribed */
-	uint64_t realtime_offset_ns;
-	uint64_t n_skipped; /* of probe_skipped(), told so far */
 	uint64_t now_ns;    /* of the running drain */
-	uint64_t emitted_ns; /* monotonic time of the last event */
 	uint64_t scanned_ns;
-	bool scan_wanted;   /* records that keep the table were lost */
 	bool asleep;        /* the caller waits for the descriptor */
 	int modify_error;   /* why file.modify is unavailable, or 0 */
 
@@ -74,114 +60,32 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-static bool subscribed(const struct sensor *sensor, uint32_t type)
-{
-	return sensor->types >> type & 1 || type == ringfort_type_stream_loss;
-}
-
-/* ---- emitting ------------------------------------------------------------------------------ */
-
-/* What only the table can tell of the act itself. */
-static void complete(struct sensor *sensor, struct ringfort_event *event,
-		     const struct followed *followed)
-{
-	struct ringfort_process_setid *setid = (void *)(event + 1);
-	struct ringfort_process_ptrace *ptrace = (void *)(event + 1);
-
-	if (event->type == ringfort_type_process_setid) {
-		setid->old_uid = followed->before.uid;
-		setid->old_euid = followed->before.euid;
-		setid->old_gid = followed->before.gid;
-		setid->old_egid = followed->before.egid;
-	} else if (event->type == ringfort_type_process_ptrace && followed->other) {
-		ptrace->target.start_ns = followed->other->start_ns;
-		ptrace->target_exe = assemble_string(sensor->assembler,
-						     followed->other->image->text,
-						     followed->other->image->exe_length);
-	}
-}
-
-/* Return: whether the event could be made. */
-static bool emit(struct sensor *sensor, const struct probe_record *record,
-		 const struct followed *followed)
-{
-	const struct process *process = followed->process;
-	struct assemble_context context = {
-		.process = process,
-		.parent = followed->parent ? followed->parent->image : NULL,
-		.cgroup = names_cgroup(sensor->names, record->cgroup_id),
-		.tty = names_tty(sensor->names, record->tty),
-		.realtime_offset_ns = sensor->realtime_offset_ns,
-		.seq = sensor->loss.seq[record->type] + 1,
-		.flags = process && process->selftest ? RINGFORT_FLAG_SELFTEST : 0,
-	};
-	struct ringfort_event *event = assemble_begin(sensor->assembler, record, &context);
-
-	if (!event)
-		return false;
-	complete(sensor, event, followed);
-	assemble_end(sensor->assembler);
-	/* What the sensor adds of its own (loss, file.modify) is stamped when it is read, and a record
-	 * that was just being written then may be some µs older. */
-	if (event->monotonic_ns < sensor->emitted_ns) {
-		event->time_ns += sensor->emitted_ns - event->monotonic_ns;
-		event->monotonic_ns = sensor->emitted_ns;
-	}
-	sensor->emitted_ns = event->monotonic_ns;
-	loss_next(&sensor->loss, record->type);
-	sensor->options.emit(sensor->options.userdata, event);
-	return true;
-}
-
-/* Tell that so many of a type were lost, before whatever is emitted next. */
-static void tell_loss(struct sensor *sensor, uint32_t type, uint64_t n, uint32_t cause,
-		      uint64_t time_ns)
-{
-	const struct followed nobody = { 0 };
-	struct {
-		struct probe_record head;
-		struct ringfort_stream_loss body;
-	} record = {
-		.head = { .size = sizeof(record), .type = ringfort_type_stream_loss,
-			  .via = RINGFORT_VIA_KERNEL, .monotonic_ns = time_ns },
-		.body = { .lost_type = type, .cause = cause, .count = n },
-	};
-
-	if (n == 0)
-		return;
-	if (type < RINGFORT_MAX_TYPES && TABLE_TYPES >> type & 1)
-		sensor->scan_wanted = true;
-	if (type != 0 && !subscribed(sensor, type)) {
-		sensor->loss.n_excluded[type] += n;
-		return;
-	}
-	record.body.seq = loss_count(&sensor->loss, type, n);
-	emit(sensor, &record.head, &nobody);
-}
-
 /* ---- records of the probe ------------------------------------------------------------------- */
 
 static void handle_record(struct sensor *sensor, const struct probe_record *record)
 {
 	struct followed followed;
 	uint32_t type = record->type;
+	uint64_t n_lost;
 
 	if (!ringfort_type_info(type)) {
-		tell_loss(sensor, 0, 1, RINGFORT_LOSS_SKIPPED, sensor->now_ns);
+		emit_loss(&sensor->emitter, 0, 1, RINGFORT_LOSS_SKIPPED, sensor->now_ns);
 		return;
 	}
-	tell_loss(sensor, type, loss_by_gap(&sensor->loss, record->cpu, type, record->n),
-		  RINGFORT_LOSS_RING_FULL, record->monotonic_ns);
-	if (assemble_check(sensor->assembler, record) < 0) {
+	n_lost = loss_by_gap(&sensor->emitter.loss, record->cpu, type, record->n);
+	if (n_lost)
+		emit_loss(&sensor->emitter, type, n_lost, RINGFORT_LOSS_RING_FULL,
+			  record->monotonic_ns);
+	if (assemble_check(sensor->emitter.assembler, record) < 0) {
 		/* Broken: nothing in it can be believed, but that there was one. */
-		tell_loss(sensor, type, 1, RINGFORT_LOSS_SKIPPED, record->monotonic_ns);
+		emit_loss(&sensor->emitter, type, 1, RINGFORT_LOSS_SKIPPED, record->monotonic_ns);
 		return;
 	}
 	follow_record(sensor->follow, record, &followed);
-	if (!subscribed(sensor, type) || followed.unchanged)
-		sensor->loss.n_excluded[type]++;
-	else if (!emit(sensor, record, &followed))
-		tell_loss(sensor, type, 1, RINGFORT_LOSS_SKIPPED, record->monotonic_ns);
+	if (!emit_wanted(&sensor->emitter, type) || followed.unchanged)
+		sensor->emitter.loss.n_excluded[type]++;
+	else if (!emit_record(&sensor->emitter, record, &followed))
+		emit_loss(&sensor->emitter, type, 1, RINGFORT_LOSS_SKIPPED, record->monotonic_ns);
 }
 
 /* Return: how many records were handled, or a negative errno. */
@@ -239,11 +143,15 @@ static void handle_modify(struct sensor *sensor, struct probe_record *record)
 		complete_actor(record, followed.process);
 		table_touch(followed.process);
 		followed.parent = table_find(sensor->table, record->ppid, record->parent_start_ns);
+	} else {
+		/* Not 0: nobody shall take a stranger for root. */
+		record->uid = record->euid = record->gid = record->egid = UINT32_MAX;
+		record->loginuid = record->session = UINT32_MAX;
 	}
 	if (modify->file.mnt_ns != sensor->options.probe.host_mnt_ns)
 		modify->file.flags |= 1u << RINGFORT_FILE_FOREIGN_NS;
-	if (!emit(sensor, record, &followed))
-		tell_loss(sensor, record->type, 1, RINGFORT_LOSS_SKIPPED, sensor->now_ns);
+	if (!emit_record(&sensor->emitter, record, &followed))
+		emit_loss(&sensor->emitter, record->type, 1, RINGFORT_LOSS_SKIPPED, sensor->now_ns);
 }
 
 /*
@@ -257,7 +165,7 @@ static int drain_modify(struct sensor *sensor)
 
 	if (!sensor->modify)
 		return 0;
-	tell_loss(sensor, ringfort_type_file_modify, modify_take_lost(sensor->modify),
+	emit_loss(&sensor->emitter, ringfort_type_file_modify, modify_take_lost(sensor->modify),
 		  RINGFORT_LOSS_QUEUE_OVERFLOW, sensor->now_ns);
 	while ((record = modify_next(sensor->modify, record))) {
 		handle_modify(sensor, record);
@@ -283,31 +191,9 @@ static int drain(struct sensor *sensor, uint32_t limit, bool *ret_more)
 
 /* ---- what is not in the stream ------------------------------------------------------------------ */
 
-/* Losses that no later record has shown yet. */
-static void tell_trailing(struct sensor *sensor)
-{
-	uint64_t skipped = probe_skipped(sensor->probe);
-
-	for (uint32_t cpu = 0; cpu < sensor->loss.n_cpus; cpu++) {
-		const struct probe_counters *counters = probe_counters(sensor->probe, cpu);
-
-		for (uint32_t type = 1; counters && type < RINGFORT_MAX_TYPES; type++) {
-			uint64_t n = __atomic_load_n(&counters->n_lost[type], __ATOMIC_RELAXED);
-
-			if (n)
-				tell_loss(sensor, type, loss_by_counter(&sensor->loss, cpu, type, n),
-					  RINGFORT_LOSS_RING_FULL, sensor->now_ns);
-		}
-	}
-	if (skipped > sensor->n_skipped)
-		tell_loss(sensor, 0, skipped - sensor->n_skipped, RINGFORT_LOSS_SKIPPED,
-			  sensor->now_ns);
-	sensor->n_skipped = skipped;
-}
-
 static void measure_offset(struct sensor *sensor)
 {
-	sensor->realtime_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	sensor->emitter.realtime_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 }
 
 /* Once a second. */
@@ -321,11 +207,12 @@ static void tick(struct sensor *sensor)
 	measure_offset(sensor);
 	table_reap(sensor->table, sensor->now_ns);
 	follow_refill(sensor->follow, READINGS_PER_TICK);
-	tell_trailing(sensor);
-	if (sensor->scan_wanted && sensor->now_ns - sensor->scanned_ns > ROUND_NS) {
+	account_trailing(&sensor->emitter, sensor->probe, sensor->now_ns);
+	account_skipped(&sensor->emitter, sensor->probe, sensor->now_ns);
+	if (sensor->emitter.table_lost && sensor->now_ns - sensor->scanned_ns > ROUND_NS) {
 		scan(sensor->table, sensor->probe, sensor->options.probe.host_mnt_ns,
 		     sensor->now_ns);
-		sensor->scan_wanted = false;
+		sensor->emitter.table_lost = false;
 		sensor->scanned_ns = sensor->now_ns;
 	}
 }
@@ -359,7 +246,7 @@ int sensor_process(struct sensor *sensor)
 	}
 	n = drain(sensor, MAX_RECORDS, &more);
 	if (n == 0 && !more) {
-		tell_trailing(sensor);
+		account_trailing(&sensor->emitter, sensor->probe, sensor->now_ns);
 		probe_arm(sensor->probe);
 		/* What came between the drain and the arming wakes nobody. */
 		n = drain(sensor, MAX_RECORDS, &more);
@@ -372,49 +259,24 @@ int sensor_process(struct sensor *sensor)
 	return sensor->asleep ? -1 : BATCH_MS;
 }
 
-/* Has every number that the kernel had given when we began been received, or found lost? */
-static bool caught_up(const struct sensor *sensor, const uint64_t *performed)
-{
-	for (uint32_t cpu = 0; cpu < sensor->loss.n_cpus; cpu++) {
-		const struct probe_counters *counters = probe_counters(sensor->probe, cpu);
-
-		for (uint32_t type = 1; counters && type < RINGFORT_MAX_TYPES; type++) {
-			size_t i = (size_t)cpu * RINGFORT_MAX_TYPES + type;
-			uint64_t n_lost = __atomic_load_n(&counters->n_lost[type], __ATOMIC_RELAXED);
-
-			if (sensor->loss.cells[i].n_received + n_lost < performed[i])
-				return false;
-		}
-	}
-	return true;
-}
-
 int sensor_flush(struct sensor *sensor)
 {
-	size_t n_cells = (size_t)sensor->loss.n_cpus * RINGFORT_MAX_TYPES;
-	_cleanup_(freep) uint64_t *performed = calloc(n_cells, sizeof(*performed));
+	_cleanup_(freep) uint64_t *performed = account_snapshot(sensor->probe);
 	uint64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
 	bool more;
 	int n;
 
 	if (!performed)
 		return -ENOMEM;
-	for (uint32_t cpu = 0; cpu < sensor->loss.n_cpus; cpu++) {
-		const struct probe_counters *counters = probe_counters(sensor->probe, cpu);
-
-		if (counters)
-			memcpy(performed + (size_t)cpu * RINGFORT_MAX_TYPES, counters->n_performed,
-			       sizeof(counters->n_performed));
-	}
 	/* A record that is numbered but not yet written belongs to an act that still goes on; it
 	 * takes its CPU some µs, or as long as that CPU is stolen. */
 	do {
 		n = drain(sensor, MAX_RECORDS, &more);
 		if (n < 0)
 			return n;
-	} while ((more || !caught_up(sensor, performed)) &&
+	} while ((more || !account_caught_up(&sensor->emitter.loss, sensor->probe, performed)) &&
 		 clock_ns(CLOCK_MONOTONIC) - begun_ns < FLUSH_LIMIT_NS);
-	tell_trailing(sensor);
+	account_trailing(&sensor->emitter, sensor->probe, sensor->now_ns);
 	return 0;
 }
 
@@ -441,19 +303,20 @@ static void subscribe_modify(struct sensor *sensor, bool wanted)
 
 int sensor_subscribe(struct sensor *sensor, uint64_t types)
 {
-	uint64_t added = types & ~sensor->types;
+	uint64_t added = types & ~sensor->emitter.types;
 	int r = sensor_flush(sensor);
 
 	if (r < 0)
 		return r;
+	/* Those of the table always: it is the price of context. */
 	r = probe_attach(sensor->probe,
-			 TABLE_TYPES | (types & ~(TYPE(file_modify) | TYPE(stream_loss))));
+			 EMIT_TABLE_TYPES | (types & ~(TYPE_BIT(file_modify) | TYPE_BIT(stream_loss))));
 	if (r < 0)
 		return r;
-	if (added & TYPE(process_setid))
+	if (added & TYPE_BIT(process_setid))
 		scan_credentials(sensor->table);
-	subscribe_modify(sensor, types & TYPE(file_modify));
-	sensor->types = types;
+	subscribe_modify(sensor, types & TYPE_BIT(file_modify));
+	sensor->emitter.types = types;
 	return 0;
 }
 
@@ -461,26 +324,11 @@ int sensor_subscribe(struct sensor *sensor, uint64_t types)
 
 void sensor_statistics(const struct sensor *sensor, struct sensor_statistics *ret_statistics)
 {
-	struct sensor_statistics statistics = { 0 };
+	struct sensor_statistics statistics;
 	struct table_counts counts;
 
-	for (uint32_t cpu = 0; cpu < sensor->loss.n_cpus; cpu++) {
-		const struct probe_counters *counters = probe_counters(sensor->probe, cpu);
-
-		for (uint32_t type = 1; counters && type < RINGFORT_MAX_TYPES; type++)
-			statistics.n_performed[type] +=
-				__atomic_load_n(&counters->n_performed[type], __ATOMIC_RELAXED);
-	}
-	for (uint32_t type = 0; type < RINGFORT_MAX_TYPES; type++) {
-		statistics.n_performed[type] -= sensor->loss.n_excluded[type];
-		statistics.n_lost[type] = sensor->loss.n_lost[type];
-	}
-	/* These no counter of the kernel tells: what was told is all there is. */
-	statistics.n_performed[0] = sensor->loss.seq[0];
-	statistics.n_performed[ringfort_type_file_modify] =
-		sensor->loss.seq[ringfort_type_file_modify];
-	statistics.n_performed[ringfort_type_stream_loss] =
-		sensor->loss.seq[ringfort_type_stream_loss];
+	account_statistics(&sensor->emitter.loss, sensor->probe, statistics.n_performed);
+	memcpy(statistics.n_lost, sensor->emitter.loss.n_lost, sizeof(statistics.n_lost));
 	table_counts(sensor->table, &counts);
 	statistics.n_processes = counts.n_processes;
 	statistics.n_evicted = counts.n_evicted;
@@ -552,7 +400,7 @@ static int watch(struct sensor *sensor)
 /* Attach first, scan then, read the stream last: so no process falls between. */
 static int fill(struct sensor *sensor)
 {
-	int r = probe_attach(sensor->probe, TABLE_TYPES);
+	int r = probe_attach(sensor->probe, EMIT_TABLE_TYPES);
 
 	if (r < 0)
 		return r;
@@ -574,13 +422,12 @@ static int open_parts(struct sensor *sensor)
 	if (r == 0)
 		r = follow_new(&sensor->follow, sensor->table);
 	if (r == 0)
-		r = names_new(&sensor->names, sensor->options.probe.cgroup_path);
-	if (r == 0)
-		r = assembler_new(&sensor->assembler);
-	if (r == 0)
-		r = loss_init(&sensor->loss, probe_n_cpus(sensor->probe));
+		r = emitter_init(&sensor->emitter, sensor->options.probe.cgroup_path,
+				 probe_n_cpus(sensor->probe));
 	if (r == 0)
 		r = watch(sensor);
+	if (r == 0)
+		follow_refill(sensor->follow, READINGS_PER_TICK);
 	return r;
 }
 
@@ -592,6 +439,8 @@ int sensor_new(struct sensor **ret_sensor, const struct sensor_options *options)
 	if (!sensor)
 		return -ENOMEM;
 	sensor->options = *options;
+	sensor->emitter.emit = options->emit;
+	sensor->emitter.userdata = options->userdata;
 	sensor->epoll_fd = sensor->tick_fd = -1;
 	if (sensor->options.max_processes == 0)
 		sensor->options.max_processes = DEFAULT_PROCESSES;
@@ -617,9 +466,7 @@ struct sensor *sensor_free(struct sensor *sensor)
 	probe_free(sensor->probe);
 	follow_free(sensor->follow);
 	table_free(sensor->table);
-	names_free(sensor->names);
-	assembler_free(sensor->assembler);
-	loss_done(&sensor->loss);
+	emitter_done(&sensor->emitter);
 	close_fd(sensor->tick_fd);
 	close_fd(sensor->epoll_fd);
 	free(sensor);

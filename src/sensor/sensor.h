@@ -6,6 +6,12 @@
  * each record it keeps the table current, joins the acting process and calls emit() with a
  * complete struct ringfort_event.  It lives in the sensor process, in one thread, and waits for
  * nothing: poll sensor_fd(), call sensor_process(), and again after the time that it returns.
+ *
+ * The hooks of process.fork, process.exec and process.exit are attached as long as there is a
+ * sensor, for the table needs them; emitted is only what is subscribed.  The parent in an event is
+ * the one at the time of the act, the ancestors are those at birth: a process whose makers are gone
+ * still tells them.  What performed and lost mean is in loss.h, which files file.modify tells of in
+ * modify.h.
  */
 #ifndef RINGFORT_SENSOR_SENSOR_H
 #define RINGFORT_SENSOR_SENSOR_H

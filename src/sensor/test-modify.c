@@ -8,28 +8,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static char scratch[] = "/tmp/ringfort-modify-XXXXXX";
-
-static pid_t fork_child(void)
-{
-	pid_t pid = fork();
-
-	assert(pid >= 0);
-	if (pid == 0)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return pid;
-}
 
 /* Return: descriptor of the written file, whose close is the event */
 static int write_file(const char *path)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -17,12 +18,11 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define TRUE "/bin/true"
 
 extern char **environ;
 
@@ -31,29 +31,6 @@ static void is(const struct ringfort_event *event, struct ringfort_span span, co
 	if (strcmp(ringfort_string(event, span), expected))
 		fprintf(stderr, "got '%s', expected '%s'\n", ringfort_string(event, span), expected);
 	assert(strcmp(ringfort_string(event, span), expected) == 0);
-}
-
-/* The child dies with us, whatever happens. */
-static pid_t fork_child(void)
-{
-	pid_t pid = fork();
-
-	assert(pid >= 0);
-	if (pid == 0)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return pid;
-}
-
-static void run_true(int n)
-{
-	char *argv[] = { TRUE, NULL };
-
-	for (int i = 0; i < n; i++) {
-		pid_t pid;
-
-		if (posix_spawn(&pid, TRUE, NULL, NULL, argv, environ) != 0 || waitpid(pid, NULL, 0) != pid)
-			_exit(1);
-	}
 }
 
 /* Return: whether the kernel lets us look; it hides the init of some virtual machines. */
@@ -190,13 +167,28 @@ static void a_fork_storm_is_followed_to_the_last_process(void)
 	stream_close(&s);
 }
 
+static int n_wrong(struct stream *s, const pid_t *children, int n, pid_t parent)
+{
+	int wrong = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct process *process = table_find(sensor_table(s->sensor), (uint32_t)children[i], 0);
+		char exe[PATH_MAX];
+
+		exe_of(children[i], exe);
+		wrong += !process || process->exited || process->ppid != (uint32_t)parent ||
+			 strcmp(process->image->text, exe) || !strstr(process->line->text, "test-sensor");
+	}
+	return wrong;
+}
+
 /* Children that are born all the time while the sensor starts, and live on. */
 static void no_process_falls_between_scan_and_stream(void)
 {
 	enum { N = 400 };
 	struct stream s;
 	pid_t pid, children[N];
-	int pipes[2], n_wrong = 0;
+	int pipes[2], wrong = N;
 
 	assert(pipe(pipes) == 0);
 	pid = fork_child();
@@ -219,21 +211,55 @@ static void no_process_falls_between_scan_and_stream(void)
 	stream_open(&s, 0, 0, 0);
 	for (int i = 0; i < N; i++)
 		assert(read(pipes[0], &children[i], sizeof(pid_t)) == sizeof(pid_t));
-	usleep(50000);
-	stream_flush(&s);
-	for (int i = 0; i < N; i++) {
-		struct process *process = table_find(sensor_table(s.sensor), (uint32_t)children[i], 0);
-		char exe[PATH_MAX];
-
-		exe_of(children[i], exe);
-		n_wrong += !process || process->exited || process->ppid != (uint32_t)pid ||
-			   strcmp(process->image->text, exe) || !strstr(process->line->text, "test-sensor");
+	/* the last may not have come to their exec yet; what fell into a gap stays wrong */
+	for (int i = 0; i < 100 && wrong; i++) {
+		usleep(20000);
+		stream_flush(&s);
+		wrong = n_wrong(&s, children, N, pid);
 	}
 	kill(pid, SIGKILL); /* the children follow by PR_SET_PDEATHSIG */
 	waitpid(pid, NULL, 0);
 	close(pipes[0]);
 	close(pipes[1]);
-	assert(n_wrong == 0);
+	assert(wrong == 0);
+	stream_close(&s);
+}
+
+static void after_a_loss_the_table_is_repaired(void)
+{
+	struct stream s;
+	pid_t pid, child = 0, late;
+	char *argv[] = { "sleep", "60", NULL };
+	int pipes[2];
+
+	assert(pipe(pipes) == 0);
+	late = fork_child();
+	if (late == 0) {
+		char byte;
+
+		if (read(pipes[0], &byte, 1) == 1)
+			execv("/bin/sleep", argv);
+		_exit(1);
+	}
+	stream_open(&s, 4096, 4096, MASK(process_fork));
+	pid = fork_child();
+	if (pid == 0) {
+		run_true(100);
+		_exit(0);
+	}
+	assert(waitpid(pid, NULL, 0) == pid);
+	assert(posix_spawn(&child, "/bin/sleep", NULL, NULL, argv, environ) == 0);
+	assert(write(pipes[1], "x", 1) == 1);
+	/* the fork and exec of the one and the exec of the other were lost, and nothing else tells */
+	for (int i = 0; i < 150 && n_differences(&s); i++)
+		stream_run(&s, 100);
+	the_table_is_the_machine(&s);
+	kill(child, SIGKILL);
+	kill(late, SIGKILL);
+	waitpid(child, NULL, 0);
+	waitpid(late, NULL, 0);
+	close(pipes[0]);
+	close(pipes[1]);
 	stream_close(&s);
 }
 
@@ -380,6 +406,112 @@ static void setid_is_told_once_with_what_was_before(void)
 	stream_close(&s);
 }
 
+static void *wait_for_ever(void *nothing)
+{
+	pause();
+	return nothing;
+}
+
+/* glibc makes all of them call setuid. */
+static void threads_that_change_together_are_told_once(void)
+{
+	struct stream s;
+	pid_t pid;
+
+	stream_open(&s, 0, 0, MASK(process_setid));
+	pid = fork_child();
+	if (pid == 0) {
+		pthread_t threads[4];
+
+		for (int i = 0; i < 4; i++)
+			assert(pthread_create(&threads[i], NULL, wait_for_ever, NULL) == 0);
+		assert(setuid(7) == 0);
+		_exit(0);
+	}
+	stream_wait(&s, pid);
+	stream_flush(&s);
+	assert(stream_count(&s, ringfort_type_process_setid, pid) == 1);
+	stream_adds_up(&s);
+	stream_close(&s);
+}
+
+static void *exec_true(void *nothing)
+{
+	execl("/bin/true", "true", NULL);
+	_exit(1);
+}
+
+/* The kernel gives it the leader's pid and start. */
+static void a_thread_that_execs_stays_the_same_process(void)
+{
+	const struct ringfort_event *fork_event, *exec_event;
+	struct stream s;
+	pid_t pid;
+
+	stream_open(&s, 0, 0, MASK(process_fork) | MASK(process_exec) | MASK(process_exit));
+	pid = fork_child();
+	if (pid == 0) {
+		pthread_t thread;
+
+		usleep(20000);
+		assert(pthread_create(&thread, NULL, exec_true, NULL) == 0);
+		pause();
+	}
+	stream_wait(&s, pid);
+	stream_flush(&s);
+	fork_event = stream_next(&s, NULL, ringfort_type_process_fork, getpid());
+	exec_event = stream_next(&s, NULL, ringfort_type_process_exec, pid);
+	assert(fork_event && exec_event);
+	assert(ringfort_as_process_fork(fork_event)->child.pid == (uint32_t)pid);
+	assert(ringfort_as_process_fork(fork_event)->child.start_ns == exec_event->process.start_ns);
+	assert(stream_count(&s, ringfort_type_process_exit, pid) == 1);
+	assert(!table_find(sensor_table(s.sensor), (uint32_t)pid, 0)->older);
+	stream_close(&s);
+}
+
+#define CONTAINER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void a_cgroup_has_its_path_and_its_container(void)
+{
+	char top[64], path[256], procs[300], expected[256];
+	const char *root = "/sys/fs/cgroup/unified";
+	const struct ringfort_event *event;
+	struct stream s;
+	pid_t pid;
+
+	if (access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) < 0)
+		root = "/sys/fs/cgroup";
+	snprintf(top, sizeof(top), "%s/ringfort-test-%d", root, getpid());
+	snprintf(path, sizeof(path), "%s/docker-" CONTAINER ".scope", top);
+	snprintf(expected, sizeof(expected), "/ringfort-test-%d/docker-" CONTAINER ".scope", getpid());
+	if (mkdir(top, 0755) < 0 || mkdir(path, 0755) < 0) {
+		printf("no cgroup v2 here: %s, not tried\n", strerror(errno));
+		return;
+	}
+	stream_open(&s, 0, 0, MASK(process_exec));
+	pid = fork_child();
+	if (pid == 0) {
+		FILE *file;
+
+		snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
+		file = fopen(procs, "we");
+		if (!file || fprintf(file, "0") < 0 || fclose(file) != 0)
+			_exit(1);
+		execl("/bin/true", "true", NULL);
+		_exit(1);
+	}
+	/* before the assertions, so that nothing of it stays; the name must be learnt while it is there */
+	stream_wait(&s, pid);
+	stream_flush(&s);
+	rmdir(path);
+	rmdir(top);
+	event = stream_next(&s, NULL, ringfort_type_process_exec, pid);
+	assert(event);
+	is(event, event->process.cgroup, expected);
+	is(event, event->process.container_id, CONTAINER);
+	stream_close(&s);
+}
+
 static void ptrace_names_its_target(void)
 {
 	const struct ringfort_event *event;
@@ -447,179 +579,6 @@ static void a_self_test_and_its_children_are_marked(void)
 	stream_close(&s);
 }
 
-/* ---- numbers --------------------------------------------------------------------------------------- */
-
-static void what_a_tiny_ring_loses_is_told_exactly(void)
-{
-	enum { N = 600 };
-	const struct ringfort_event *event = NULL;
-	size_t n_seen = 0;
-	struct stream s;
-	pid_t pid;
-
-	stream_open(&s, 16384, 16384, MASK(process_fork) | MASK(process_exec) | MASK(process_exit) |
-					      MASK(file_create) | MASK(file_unlink));
-	for (int round = 0; round < 4; round++) {
-		pid = fork_child();
-		if (pid == 0) {
-			run_true(N / 4);
-			_exit(0);
-		}
-		/* nobody drains: the ring runs over */
-		assert(waitpid(pid, NULL, 0) == pid);
-		stream_flush(&s);
-		while ((event = stream_next(&s, event, ringfort_type_process_fork, pid)))
-			n_seen++;
-	}
-	assert(n_seen < N && s.n_lost[ringfort_type_process_fork] >= N - n_seen);
-	assert(s.n_lost[ringfort_type_process_exec] > 0);
-	stream_adds_up(&s);
-	stream_run(&s, 100);
-	stream_adds_up(&s);
-	stream_close(&s);
-}
-
-/* The loss comes before the next event of its type, and at the end within about a second. */
-static void losses_at_the_end_are_told_when_all_is_quiet(void)
-{
-	struct stream s;
-	pid_t pid;
-
-	stream_open(&s, 16384, 16384, MASK(process_fork));
-	pid = fork_child();
-	if (pid == 0) {
-		run_true(150);
-		_exit(0);
-	}
-	assert(waitpid(pid, NULL, 0) == pid);
-	stream_run(&s, 1300);
-	assert(s.n_lost[ringfort_type_process_fork] > 0);
-	stream_adds_up(&s);
-	stream_close(&s);
-}
-
-static void after_a_loss_the_table_is_repaired(void)
-{
-	struct stream s;
-	pid_t pid, child = 0, late;
-	char *argv[] = { "sleep", "60", NULL };
-	int pipes[2];
-
-	assert(pipe(pipes) == 0);
-	late = fork_child();
-	if (late == 0) {
-		char byte;
-
-		if (read(pipes[0], &byte, 1) == 1)
-			execv("/bin/sleep", argv);
-		_exit(1);
-	}
-	stream_open(&s, 4096, 4096, MASK(process_fork));
-	pid = fork_child();
-	if (pid == 0) {
-		run_true(100);
-		_exit(0);
-	}
-	assert(waitpid(pid, NULL, 0) == pid);
-	assert(posix_spawn(&child, "/bin/sleep", NULL, NULL, argv, environ) == 0);
-	assert(write(pipes[1], "x", 1) == 1);
-	/* the fork and exec of the one and the exec of the other were lost, and nothing else tells */
-	for (int i = 0; i < 150 && n_differences(&s); i++)
-		stream_run(&s, 100);
-	the_table_is_the_machine(&s);
-	kill(child, SIGKILL);
-	kill(late, SIGKILL);
-	waitpid(child, NULL, 0);
-	waitpid(late, NULL, 0);
-	close(pipes[0]);
-	close(pipes[1]);
-	stream_close(&s);
-}
-
-static void only_what_is_subscribed_is_emitted_and_counted(void)
-{
-	struct stream s;
-	uint64_t before;
-
-	stream_open(&s, 0, 0, 0);
-	run_true(20);
-	stream_flush(&s);
-	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)
-		assert(s.n_emitted[type] == 0);
-	stream_adds_up(&s);
-	assert(sensor_subscribe(s.sensor, MASK(process_exec)) == 0);
-	run_true(20);
-	stream_flush(&s);
-	assert(s.n_emitted[ringfort_type_process_exec] >= 20 && s.n_emitted[ringfort_type_process_fork] == 0);
-	stream_adds_up(&s);
-	assert(sensor_subscribe(s.sensor, MASK(process_exit)) == 0);
-	before = s.n_emitted[ringfort_type_process_exec];
-	run_true(20);
-	stream_flush(&s);
-	assert(s.n_emitted[ringfort_type_process_exec] == before && s.n_emitted[ringfort_type_process_exit] >= 20);
-	stream_adds_up(&s);
-	assert(sensor_subscribe(s.sensor, MASK(process_exec) | MASK(process_exit)) == 0);
-	run_true(20);
-	stream_adds_up(&s);
-	assert(s.n_emitted[ringfort_type_process_exec] >= before + 20);
-	stream_close(&s);
-}
-
-/* Two processes on all CPUs: on_event() asserts that no event is older than the one before. */
-static void a_stream_from_several_cpus_is_in_order(void)
-{
-	struct stream s;
-	pid_t pids[3];
-
-	stream_open(&s, 0, 16 << 20, ~0ull & ~MASK(file_modify));
-	s.mute = ~0ull;
-	for (int i = 0; i < 3; i++) {
-		pids[i] = fork_child();
-		if (pids[i] == 0) {
-			run_true(300);
-			_exit(0);
-		}
-	}
-	for (int i = 0; i < 3; i++)
-		stream_wait(&s, pids[i]);
-	stream_adds_up(&s);
-	assert(s.n_emitted[ringfort_type_process_exec] >= 900);
-	stream_close(&s);
-}
-
-static size_t anonymous_kib(void)
-{
-	FILE *file = fopen("/proc/self/status", "re");
-	char line[128];
-	size_t kib = 0;
-
-	assert(file);
-	while (fgets(line, sizeof(line), file))
-		sscanf(line, "RssAnon: %zu", &kib);
-	fclose(file);
-	return kib;
-}
-
-/* A wake-up a batch, none when nothing happens; others on this machine may cause a few. */
-static void an_idle_sensor_sleeps(void)
-{
-	struct rusage before, after;
-	struct stream s;
-	long us;
-
-	stream_open(&s, 0, 0, MASK(process_exec));
-	stream_run(&s, 50);
-	getrusage(RUSAGE_SELF, &before);
-	stream_run(&s, 2000);
-	getrusage(RUSAGE_SELF, &after);
-	us = (after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec - before.ru_stime.tv_sec) * 1000000 +
-	     after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec - before.ru_stime.tv_usec;
-	printf("idle: %ld us of CPU in 2 s, %lu execs meanwhile\n", us, s.n_emitted[ringfort_type_process_exec]);
-	printf("memory beside the rings: %zu KiB\n", anonymous_kib());
-	assert(us < 20000 + 200 * (long)s.n_emitted[ringfort_type_process_exec]);
-	stream_close(&s);
-}
-
 int main(void)
 {
 	if (geteuid() != 0) {
@@ -628,16 +587,14 @@ int main(void)
 	}
 	an_exec_shows_the_new_image_and_a_failed_one_the_old();
 	setid_is_told_once_with_what_was_before();
+	threads_that_change_together_are_told_once();
+	a_thread_that_execs_stays_the_same_process();
+	a_cgroup_has_its_path_and_its_container();
 	ptrace_names_its_target();
 	a_self_test_and_its_children_are_marked();
 	a_pid_used_twice_is_two_processes();
 	no_process_falls_between_scan_and_stream();
 	a_fork_storm_is_followed_to_the_last_process();
-	only_what_is_subscribed_is_emitted_and_counted();
-	what_a_tiny_ring_loses_is_told_exactly();
-	losses_at_the_end_are_told_when_all_is_quiet();
 	after_a_loss_the_table_is_repaired();
-	a_stream_from_several_cpus_is_in_order();
-	an_idle_sensor_sleeps();
 	return 0;
 }

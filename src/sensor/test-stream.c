@@ -6,13 +6,20 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define TRUE "/bin/true"
+
+extern char **environ;
 
 static void on_event(void *userdata, const struct ringfort_event *event)
 {
@@ -28,7 +35,7 @@ static void on_event(void *userdata, const struct ringfort_event *event)
 
 		s->seq[loss->lost_type] += loss->count;
 		s->n_lost[loss->lost_type] += loss->count;
-		assert(loss->seq == s->seq[loss->lost_type]);
+		assert(loss->last_seq == s->seq[loss->lost_type]);
 	}
 	if (s->mute >> event->type & 1)
 		return;
@@ -171,4 +178,26 @@ void stream_wait(struct stream *s, pid_t pid)
 	while ((r = waitpid(pid, &status, WNOHANG)) == 0)
 		stream_run(s, 4);
 	assert(r == pid && status == 0);
+}
+
+pid_t fork_child(void)
+{
+	pid_t pid = fork();
+
+	assert(pid >= 0);
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+void run_true(int n)
+{
+	char *argv[] = { TRUE, NULL };
+
+	for (int i = 0; i < n; i++) {
+		pid_t pid;
+
+		if (posix_spawn(&pid, TRUE, NULL, NULL, argv, environ) != 0 || waitpid(pid, NULL, 0) != pid)
+			_exit(1);
+	}
 }

@@ -48,6 +48,11 @@ void stream_adds_up(struct stream *stream);
 /** stream_wait() - wait for a child, whose status must be 0, serving the sensor meanwhile */
 void stream_wait(struct stream *stream, pid_t pid);
 
+/** fork_child() - fork(); the child dies with us, whatever happens */
+pid_t fork_child(void);
+/** run_true() - run /bin/true so often, one after the other */
+void run_true(int n);
+
 #define MASK(ident) (1ull << ringfort_type_##ident)
 
 #endif
