@@ -21,6 +21,11 @@ struct open_record {
 	};
 };
 
+struct modify_record {
+	struct probe_record head;
+	struct ringfort_file_modify body;
+};
+
 struct rename_record {
 	struct probe_record head;
 	struct ringfort_file_rename body;
@@ -298,6 +303,25 @@ __noinline int handle_attr(void)
 		record->body.new_gid = owner_asked(call, call->args[call->is.value2 & 7]);
 	}
 	send(ringfort_type_file_attr, at);
+	return 0;
+}
+
+/*
+ * The last reference to an open file goes, by whichever way: close, exit, dup2, the last munmap,
+ * io_uring.  Only where the kernel lets programs sit on its functions.  Mostly the task that let
+ * go runs this, on its way back to user space; else a worker of the kernel, for nobody to name.
+ */
+SEC("fentry/__fput")
+int BPF_PROG(file_modify, struct file *file)
+{
+	struct scratch *s = scratch_get();
+	uint32_t offset = offsetof(struct modify_record, body.file), at = sizeof(struct modify_record);
+
+	if (!s || (file->f_mode & (FMODE_WRITE | FMODE_OPENED)) != (FMODE_WRITE | FMODE_OPENED) ||
+	    (file->f_inode->i_mode & S_IFMT) != S_IFREG)
+		return 0;
+	s->call.via = RINGFORT_VIA_KERNEL;
+	send(ringfort_type_file_modify, put_file(address_of(s, file), offset, at));
 	return 0;
 }
 
