@@ -88,8 +88,8 @@ static long compare_step(uint32_t index, struct comparison *comparison)
  * is_called() - is the open file at record offset `at` the one that the call named?
  *
  * Asked where the descriptor table is shared: between the installation of the descriptor and the
- * end of the call another thread can put another file there.  Then name or mode differ, unless it chose them well; a name that is a
- * symbolic link differs as well, and we cannot tell.
+ * end of the call another thread can put another file there.  Then name or mode differ, unless
+ * it chose them well; a name that is a symbolic link differs as well, and we cannot tell.
  */
 __noinline uint32_t is_called(uint64_t file, uint64_t path, uint32_t flags, uint32_t at)
 {
