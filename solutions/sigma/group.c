@@ -145,8 +145,22 @@ static struct known_atom *make_key(struct arena *arena, const struct atom *atom)
 	return known;
 }
 
+/*
+ * Keywords are looked for in all values at once, put behind each other with a line's end between
+ * (match.c).  That is right for plain text inside a value and for nothing else.
+ */
+static enum way best_way_of_keyword(const struct atom *atom)
+{
+	if (atom->kind != ATOM_STRING || !atom->n_literal || !atom->open_start || !atom->open_end ||
+	    memchr(atom->literal, '\n', atom->n_literal))
+		return WAY_TEST;
+	return WAY_SCAN;
+}
+
 static enum way best_way(const struct atom *atom)
 {
+	if (!atom->field)
+		return best_way_of_keyword(atom);
 	if (atom->kind == ATOM_REGEX)
 		return group_scan_can(atom) ? WAY_SCAN_ASCII : WAY_TEST;
 	if (atom->kind != ATOM_STRING || !pattern_weight(&atom->pattern))
@@ -495,6 +509,11 @@ static int allocate_work(struct group *group)
 	group->hit = calloc(group->n_predicate_words, sizeof(uint64_t));
 	group->known = calloc(group->n_predicate_words, sizeof(uint64_t));
 	group->candidates = calloc(group->n_rule_words, sizeof(uint64_t));
+	if (group->keywords.database) {
+		group->joined = malloc(GROUP_MAX_JOINED);
+		if (!group->joined)
+			return -ENOMEM;
+	}
 	return group->values && group->positions && group->is_ascii && group->hit && group->known &&
 			       group->candidates ?
 		       0 :
@@ -574,6 +593,7 @@ struct group *group_free(struct group *group)
 	free(group->hit);
 	free(group->known);
 	free(group->candidates);
+	free(group->joined);
 	free(group);
 	return NULL;
 }

@@ -59,6 +59,8 @@ struct group_field {
 	size_t n_empty_hits;
 };
 
+#define GROUP_MAX_JOINED (256u * 1024) /* bytes; larger events are searched value by value */
+
 #define TARGET_TRUE UINT32_MAX
 #define TARGET_FALSE (UINT32_MAX - 1)
 
@@ -102,9 +104,10 @@ struct group {
 	hs_scratch_t *scratch; /* borrowed from the set */
 	const struct sigma_value **values; /* per field, NULL: absent */
 	unsigned int *positions;           /* per field: index into the event */
-	bool *is_ascii;                    /* per field, and the keywords behind them */
+	bool *is_ascii;                    /* per field */
 	uint64_t *hit, *known, *candidates;
 	size_t n_predicate_words, n_rule_words;
+	char *joined; /* all values behind each other, for keywords; NULL: not needed */
 	const struct sigma_value *event;
 	size_t n_event;
 	uint64_t n_regex_limits;

@@ -33,7 +33,6 @@ struct record_table {
 	enum sigma_live_source source;
 	const struct field_row *rows;
 	size_t n_rows;
-	bool has_image; /* to be tried with the path as called, too */
 	bool (*applies)(const struct ringfort_event *event); /* NULL: always */
 };
 
