@@ -45,11 +45,12 @@ struct result {
 static char **paths;
 static size_t n_paths, n_paths_allocated;
 
+/* Of this thread on a processor: nothing here waits, and others may be at work beside us. */
 static double now_ns(void)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
 	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 

@@ -147,14 +147,20 @@ static struct known_atom *make_key(struct arena *arena, const struct atom *atom)
 
 /*
  * Keywords are looked for in all values at once, put behind each other with a line's end between
- * (match.c).  That is right for plain text inside a value and for nothing else.
+ * (match.c).  That is right for plain text inside a value.  With a star inside, the parts may be
+ * found in two values, so the hit is a hint; what has ends would miss them, and is tested.
  */
 static enum way best_way_of_keyword(const struct atom *atom)
 {
-	if (atom->kind != ATOM_STRING || !atom->n_literal || !atom->open_start || !atom->open_end ||
-	    memchr(atom->literal, '\n', atom->n_literal))
+	const struct pattern *pattern = &atom->pattern;
+
+	if (atom->kind != ATOM_STRING || !atom->open_start || !atom->open_end ||
+	    !pattern_weight(pattern) || pattern_has(pattern, PATTERN_ANY) ||
+	    (!atom->cased && pattern_folds_beyond_ascii(pattern)))
 		return WAY_TEST;
-	return WAY_SCAN;
+	if (atom->literal && !memchr(atom->literal, '\n', atom->n_literal))
+		return WAY_SCAN;
+	return WAY_HINT;
 }
 
 static enum way best_way(const struct atom *atom)
@@ -508,6 +514,7 @@ static int allocate_work(struct group *group)
 	group->is_ascii = calloc(n_fields, sizeof(*group->is_ascii));
 	group->hit = calloc(group->n_predicate_words, sizeof(uint64_t));
 	group->known = calloc(group->n_predicate_words, sizeof(uint64_t));
+	group->hinted = calloc(group->n_predicate_words, sizeof(uint64_t));
 	group->candidates = calloc(group->n_rule_words, sizeof(uint64_t));
 	if (group->keywords.database) {
 		group->joined = malloc(GROUP_MAX_JOINED);
@@ -515,7 +522,7 @@ static int allocate_work(struct group *group)
 			return -ENOMEM;
 	}
 	return group->values && group->positions && group->is_ascii && group->hit && group->known &&
-			       group->candidates ?
+			       group->hinted && group->candidates ?
 		       0 :
 		       -ENOMEM;
 }
@@ -592,6 +599,7 @@ struct group *group_free(struct group *group)
 	free(group->is_ascii);
 	free(group->hit);
 	free(group->known);
+	free(group->hinted);
 	free(group->candidates);
 	free(group->joined);
 	free(group);

@@ -14,10 +14,11 @@
  * many rules there are; and so do the members of long lists.  What else a candidate asks for is
  * tested one by one: that is less work than to scan for it in every event.
  *
- * Three ways to the truth of a predicate:
+ * Four ways to the truth of a predicate:
  *   SCAN        the hit of vectorscan is the answer;
  *   SCAN_ASCII  likewise while the value is ASCII; else it is tested when a program asks (a
  *               dot of vectorscan is a byte, and folding `ü' needs to know letters);
+ *   HINT        no hit is no; after a hit it is tested when a program asks;
  *   TEST        tested when a program asks, at most once per event.
  */
 #ifndef SIGMA_GROUP_H
@@ -32,6 +33,7 @@
 enum way {
 	WAY_SCAN,
 	WAY_SCAN_ASCII,
+	WAY_HINT,
 	WAY_TEST,
 };
 
@@ -105,7 +107,7 @@ struct group {
 	const struct sigma_value **values; /* per field, NULL: absent */
 	unsigned int *positions;           /* per field: index into the event */
 	bool *is_ascii;                    /* per field */
-	uint64_t *hit, *known, *candidates;
+	uint64_t *hit, *known, *hinted, *candidates;
 	size_t n_predicate_words, n_rule_words;
 	char *joined; /* all values behind each other, for keywords; NULL: not needed */
 	const struct sigma_value *event;

@@ -149,7 +149,7 @@ static const struct field_row net_accept[] = {
 	{ "cwd", make_proc_str, P(cwd) }, \
 	ROWS_IDS
 
-#define ARGUMENT(i) { "a" #i, make_body_argument, B(process_exec, argv), #i }
+#define ARGUMENT(i) { "a" #i, make_body_argument, B(process_exec, argv), NULL, i }
 
 static const struct field_row audit_exec[] = {
 	TYPES("EXECVE SYSCALL PATH CWD PROCTITLE"),

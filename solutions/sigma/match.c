@@ -31,8 +31,19 @@ static int on_hit(unsigned int id, unsigned long long from, unsigned long long t
 {
 	struct scan *scan = userdata;
 
-	if (scan->is_ascii || scan->group->predicates[id].way == WAY_SCAN)
+	switch (scan->group->predicates[id].way) {
+	case WAY_HINT:
+		bit_set(scan->group->hinted, id);
+		add_candidates(scan->group, &scan->group->by_predicate, id);
+		break;
+	case WAY_SCAN_ASCII:
+		if (scan->is_ascii)
+			hit(scan->group, id);
+		break;
+	default:
 		hit(scan->group, id);
+		break;
+	}
 	return 0;
 }
 
@@ -179,6 +190,8 @@ static bool is_true(struct group *group, uint32_t index)
 		return true;
 	if (predicate->way == WAY_SCAN)
 		return false;
+	if (predicate->way == WAY_HINT && !bit_is_set(group->hinted, index))
+		return false;
 	if (predicate->way == WAY_SCAN_ASCII &&
 	    (!group->values[predicate->field] || group->is_ascii[predicate->field]))
 		return false;
@@ -256,6 +269,7 @@ int group_match(struct group *group, const int *ids, const struct sigma_value *v
 	memcpy(group->candidates, group->always, group->n_rule_words * sizeof(uint64_t));
 	memset(group->hit, 0, group->n_predicate_words * sizeof(uint64_t));
 	memset(group->known, 0, group->n_predicate_words * sizeof(uint64_t));
+	memset(group->hinted, 0, group->n_predicate_words * sizeof(uint64_t));
 	memset(group->values, 0, group->n_fields * sizeof(*group->values));
 	group->event = values;
 	group->n_event = n;
