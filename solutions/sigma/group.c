@@ -11,7 +11,8 @@
 #include <uthash.h>
 
 #define MAX_INSTRUCTIONS (1u << 22)
-#define MAX_TESTED 8 /* members of a list; found by measuring */
+#define MAX_TESTED 8 /* members of a list; found by measuring, as is ANYWHERE */
+#define ANYWHERE 8
 
 /* A predicate by what it says; only needed while compiling. */
 struct known_atom {
@@ -271,6 +272,7 @@ static double likelihood(const struct predicate *predicate)
 {
 	const struct atom *atom = predicate->atom;
 	double weight;
+	bool anywhere;
 
 	if (atom->kind == ATOM_NULL || (atom->kind == ATOM_EXISTS && !atom->exists))
 		return INFINITY;
@@ -278,7 +280,10 @@ static double likelihood(const struct predicate *predicate)
 		return 1e6;
 	/* The length of what a regular expression needs is not known: take it for short. */
 	weight = atom->kind == ATOM_STRING ? (double)pattern_weight(&atom->pattern) : 3;
-	return (1 + predicate->n_uses) / (1 + (weight < 12 ? weight : 12));
+	/* What may stand anywhere has as many chances as the value has characters; and values that
+	 * rules look into so are the long ones, which cost most to scan. */
+	anywhere = atom->kind != ATOM_STRING || (atom->open_start && atom->open_end);
+	return (1 + predicate->n_uses) / (1 + (weight < 12 ? weight : 12)) * (anywhere ? ANYWHERE : 1);
 }
 
 /* Does the node behave as an and, seen through an odd number of negations? */
