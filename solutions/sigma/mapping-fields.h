@@ -28,7 +28,7 @@ field_maker make_body_str;
 field_maker make_body_file;  /* its path */
 field_maker make_body_line;
 field_maker make_body_list;
-field_maker make_body_argument; /* row->text is its number */
+field_maker make_body_argument; /* number row->index */
 field_maker make_body_enum;  /* row->text is the set */
 field_maker make_body_flags; /* likewise: a list */
 field_maker make_body_ip;

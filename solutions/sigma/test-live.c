@@ -166,7 +166,7 @@ static void an_image_matches_as_resolved_or_as_called(void **state)
 	take_down(&setup);
 }
 
-static void auditd_rules_see_records_and_their_join(void **state)
+static void auditd_rules_see_the_records_of_an_event_joined(void **state)
 {
 	struct setup setup;
 	struct record record;
@@ -180,7 +180,7 @@ static void auditd_rules_see_records_and_their_join(void **state)
 	       "---\ntitle: keyword\nlogsource: {product: linux, service: auditd}\ndetection:\n"
 	       "  a: [chmo]\n  condition: a\n");
 	begin_exec(&record, "/usr/bin/chmod", "/usr/bin/chmod", ARGV("chmod\0+x"));
-	assert_string_equal(titles(&setup, &record), "execve keyword syscall path joined ");
+	assert_string_equal(titles(&setup, &record), "execve syscall path joined keyword ");
 	take_down(&setup);
 }
 
@@ -355,7 +355,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_execution_is_a_process_creation),
 		cmocka_unit_test(an_image_matches_as_resolved_or_as_called),
-		cmocka_unit_test(auditd_rules_see_records_and_their_join),
+		cmocka_unit_test(auditd_rules_see_the_records_of_an_event_joined),
 		cmocka_unit_test(names_of_files_reach_their_categories),
 		cmocka_unit_test(connections_have_ends_and_a_direction),
 		cmocka_unit_test(the_same_finding_is_told_once_with_a_count),
