@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the system tests: each file of test/ as a process of its own, one line per case.
 
-  run.py [--list] [NAME...]     NAME: of a file (events for test_events.py)
+  run.py [--list] [NAME...]     NAME: of a file (loss for test_loss.py)
 
 Writes the totals as the last line, "system: P F S", for ./test to add up.  A file that hangs,
 crashes or prints nothing counts as a failure.  Its processes and folder go with it.
@@ -18,7 +18,8 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIMIT_S = 1500 if os.environ.get("RINGFORT_TEST_LONG") == "1" else 420
-ORDER = ["tree", "doctor", "events", "daemon", "bad_solutions", "loss"]
+ORDER = ["tree", "events_process", "events_file", "events_net", "events_uring", "doctor", "daemon",
+         "bad_solutions", "loss"]
 
 
 def names():
