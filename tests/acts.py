@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acts - runs of the trigger, and the events that they must cause, for the files test_events_*.py.
 
-Each act is performed by test/trigger.c in a cgroup of the test, below a parent that was started
+Each act is performed by tests/trigger.c in a cgroup of the test, below a parent that was started
 after the daemon; it says what only the one who acts knows.  The event, as a real solution saw
 it, must say the same, field by field.  A field of the schema without an expectation fails the
 case, so that a new field cannot go untested.  Beside the fields of the type: the acting process,

@@ -228,7 +228,7 @@ class Cgroup:
 # ---- a daemon of one's own -----------------------------------------------------------------------
 
 class Solution:
-    """A package made of one of the programs in test/solutions."""
+    """A package made of one of the programs in tests/solutions."""
 
     def __init__(self, name, program, arguments=(), events=("*",), limits=None, extra=""):
         self.name, self.program, self.arguments = name, program, list(arguments)
