@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "host/chroot.h"
 #include "ring/broadcast.h"
 #include "ringfortd/page.h"
 #include "ringfortd/role.h"
@@ -391,6 +392,11 @@ static int start(struct supervisor *supervisor, struct hand_over *hand)
 {
 	int r;
 
+	r = host_leave_chroot();
+	if (r < 0) {
+		log_error("started in a chroot, and cannot make it a root of its own: %s", strerror(-r));
+		return r;
+	}
 	r = open_hand_over(supervisor, hand);
 	if (r < 0)
 		return r;

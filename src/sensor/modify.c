@@ -329,16 +329,18 @@ static size_t name_path(struct modify *modify, const struct fanotify_event_info_
 }
 
 /* An event with handles: of the folder with the name, and of the file. */
-static void take_handle(struct modify *modify, const struct fanotify_event_metadata *event)
+static void take_handle(struct modify *modify, const struct fanotify_event_metadata *event,
+			const char *at)
 {
 	struct ringfort_file file = { .mnt_ns = modify->host_mnt_ns };
 	char path[PATH_MAX + NAME_MAX + 2];
-	const char *at = (const char *)(event + 1), *end = (const char *)event + event->event_len;
+	const char *end = at + event->event_len;
 	struct stat st = { .st_mode = S_IFREG, .st_nlink = 0 };
 	size_t length = 0;
 
 	if (event->pid == modify->self)
 		return;
+	at += event->metadata_len;
 	while (at + sizeof(struct fanotify_event_info_fid) <= end) {
 		const struct fanotify_event_info_fid *info = (const void *)at;
 
@@ -367,37 +369,49 @@ static bool has_room(const struct modify *modify)
 	       modify->used + RECORD_BYTES <= sizeof(modify->records);
 }
 
-/* 1: stopped because there is no more room; 0: nothing waits */
+/* Read more where all is taken.  1: there are events; 0: none waits; or a negative errno. */
+static int fill_group(struct group *group)
+{
+	ssize_t n;
+
+	if (group->at < group->size)
+		return 1;
+	n = read(group->fd, group->buffer, sizeof(group->buffer));
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	group->at = 0;
+	group->size = (size_t)n;
+	return n > 0;
+}
+
+/* 1: stopped though more may wait; 0: nothing waits */
 static int collect_group(struct modify *modify, struct group *group)
 {
 	while (group->fd >= 0) {
-		const struct fanotify_event_metadata *event;
+		struct fanotify_event_metadata event;
+		const char *at;
+		int r = fill_group(group);
 
-		if (group->at == group->size) {
-			ssize_t n = read(group->fd, group->buffer, sizeof(group->buffer));
-
-			if (n < 0 && errno == EAGAIN)
-				return 0;
-			/* The event at the head could not be opened, and is gone. */
-			if (n < 0) {
-				modify->n_lost++;
-				return 1;
-			}
-			group->at = 0;
-			group->size = (size_t)n;
+		if (r == 0)
+			return 0;
+		/* The event at the head could not be opened, and is gone. */
+		if (r < 0) {
+			modify->n_lost++;
+			return 1;
 		}
 		if (!has_room(modify))
 			return 1;
-		event = (const void *)(group->buffer + group->at);
-		assert(event->event_len >= sizeof(*event) &&
-		       event->event_len <= group->size - group->at);
-		group->at += event->event_len;
-		if (event->mask & FAN_Q_OVERFLOW)
+		/* Those with names do not end where the next could begin aligned. */
+		at = group->buffer + group->at;
+		memcpy(&event, at, sizeof(event));
+		assert(event.event_len >= sizeof(event) && event.event_len <= group->size - group->at);
+		group->at += event.event_len;
+		if (event.mask & FAN_Q_OVERFLOW)
 			modify->n_lost++;
 		else if (group == &modify->by_handle)
-			take_handle(modify, event);
-		else if (event->fd >= 0)
-			take_file(modify, event);
+			take_handle(modify, &event, at);
+		else if (event.fd >= 0)
+			take_file(modify, &event);
 	}
 	return 0;
 }

@@ -14,6 +14,8 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 
+#define LOG_TAIL 1000 /* bytes */
+
 static void probe_freep(struct probe **probe)
 {
 	probe_free(*probe);
@@ -29,7 +31,6 @@ void probe_log(const struct probe *probe, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
-	message[strcspn(message, "\n")] = '\0';
 	probe->log(probe->userdata, message);
 }
 
@@ -38,12 +39,20 @@ static const struct probe *printing;
 
 static int print(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	char line[512];
+	_cleanup_(freep) char *text = NULL;
+	char *line, *rest;
+	int n;
 
 	if (level != LIBBPF_WARN || !printing)
 		return 0;
-	vsnprintf(line, sizeof(line), format, arguments);
-	probe_log(printing, "%s", line);
+	n = vasprintf(&text, format, arguments);
+	if (n < 0)
+		return 0;
+	/* Of what the verifier says only the end tells why. */
+	rest = n > LOG_TAIL ? text + n - LOG_TAIL : text;
+	while ((line = strsep(&rest, "\n")))
+		if (line[0])
+			probe_log(printing, "%s", line);
 	return 0;
 }
 

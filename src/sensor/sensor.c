@@ -143,6 +143,10 @@ static void handle_modify(struct sensor *sensor, struct probe_record *record)
 		complete_actor(record, followed.process);
 		table_touch(followed.process);
 		followed.parent = table_find(sensor->table, record->ppid, record->parent_start_ns);
+	} else {
+		/* Not 0: nobody shall take a stranger for root. */
+		record->uid = record->euid = record->gid = record->egid = UINT32_MAX;
+		record->loginuid = record->session = UINT32_MAX;
 	}
 	if (modify->file.mnt_ns != sensor->options.probe.host_mnt_ns)
 		modify->file.flags |= 1u << RINGFORT_FILE_FOREIGN_NS;

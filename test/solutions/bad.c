@@ -55,7 +55,7 @@ static void bad_crash(char **argv)
 
 static void bad_crash_nth(char **argv)
 {
-	int *volatile nowhere = NULL;
+	volatile int *volatile nowhere = NULL;
 
 	subscribe();
 	for (int n = atoi(argv[0]); n > 0; n--)

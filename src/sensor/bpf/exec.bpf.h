@@ -108,20 +108,20 @@ static __always_inline uint32_t character_device(uint32_t rdev)
 	return RINGFORT_STDIO_DEVICE;
 }
 
-static __always_inline uint32_t stdio_kind(const struct file *file)
+static __always_inline uint32_t stdio_kind(uint64_t file)
 {
-	struct inode *inode;
+	uint64_t inode;
 
 	if (!file)
 		return RINGFORT_STDIO_CLOSED;
-	inode = BPF_CORE_READ(file, f_inode);
-	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
+	inode = LOAD_ADDRESS(file, struct file, f_inode);
+	switch (LOAD(inode, struct inode, i_mode) & S_IFMT) {
 	case S_IFREG:
 		return RINGFORT_STDIO_FILE;
 	case S_IFDIR:
 		return RINGFORT_STDIO_DIRECTORY;
 	case S_IFCHR:
-		return character_device(BPF_CORE_READ(inode, i_rdev));
+		return character_device(LOAD(inode, struct inode, i_rdev));
 	case S_IFBLK:
 		return RINGFORT_STDIO_DEVICE;
 	case S_IFIFO:
@@ -133,16 +133,11 @@ static __always_inline uint32_t stdio_kind(const struct file *file)
 	}
 }
 
-static __always_inline void put_stdio(struct ringfort_process_exec *body, struct task_struct *task)
+static __always_inline void put_stdio(struct ringfort_process_exec *body)
 {
-	struct file *files[3] = { 0 };
-
-	/* A table has room for 64 descriptors at least. */
-	if (task->files)
-		bpf_probe_read_kernel(files, sizeof(files), task->files->fdt->fd);
-	body->stdin_is = stdio_kind(files[0]);
-	body->stdout_is = stdio_kind(files[1]);
-	body->stderr_is = stdio_kind(files[2]);
+	body->stdin_is = stdio_kind(file_of(0));
+	body->stdout_is = stdio_kind(file_of(1));
+	body->stderr_is = stdio_kind(file_of(2));
 }
 
 /* Append the working directory, leaf first. */
@@ -271,7 +266,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	end &= RECORD_MASK;
 	if (end > at)
 		record->body.env = span_of(at, end);
-	put_stdio(&record->body, task);
+	put_stdio(&record->body);
 	put_privilege(record, task, bprm);
 	send(ringfort_type_process_exec, end);
 	return 0;
@@ -364,7 +359,7 @@ __noinline int handle_exec_failed(void)
 	at = put_target(s, EXEC_OFFSET(file), at) & RECORD_MASK;
 	at = put_string(call->args[call->is.path & 7], EXEC_OFFSET(called), at) & RECORD_MASK;
 	at = put_cwd(s, record, task, at);
-	put_stdio(&record->body, task);
+	put_stdio(&record->body);
 	bpf_probe_read_kernel(&record->body.cap_effective, sizeof(record->body.cap_effective),
 			      &task->cred->cap_effective);
 	send(ringfort_type_process_exec, at);

@@ -75,8 +75,8 @@ static __always_inline bool same_name(const uint8_t *called, const uint8_t *name
 /**
  * is_called() - is the open file at record offset `at` the one that the call named?
  *
- * Between the installation of the descriptor and the end of the call another thread can put
- * another file there.  Then name or mode differ, unless it chose them well; a name that is a
+ * Asked where the descriptor table is shared: between the installation of the descriptor and the
+ * end of the call another thread can put another file there.  Then name or mode differ, unless it chose them well; a name that is a
  * symbolic link differs as well, and we cannot tell.
  */
 __noinline uint32_t is_called(uint64_t file, uint64_t path, uint32_t flags, uint32_t at)
@@ -87,7 +87,7 @@ __noinline uint32_t is_called(uint64_t file, uint64_t path, uint32_t flags, uint
 
 	if (!s)
 		return 0;
-	if ((BPF_CORE_READ((struct file *)file, f_flags) ^ flags) & O_ACCMODE)
+	if ((LOAD(file, struct file, f_flags) ^ flags) & O_ACCMODE)
 		return 0;
 	/* Handles have no name, and the files of O_TMPFILE are given one. */
 	if (!path || flags & O_TMPFILE_BIT)
@@ -96,13 +96,22 @@ __noinline uint32_t is_called(uint64_t file, uint64_t path, uint32_t flags, uint
 		n = bpf_probe_read_user_str(s->called, MAX_PATH, (void *)path);
 	else
 		n = bpf_probe_read_kernel_str(s->called, MAX_PATH, (void *)path);
-	length = BPF_CORE_READ((struct file *)file, f_path.dentry, d_name.len) & (MAX_NAME - 1);
+	length = LOAD(LOAD_ADDRESS(file, struct file, f_path.dentry), struct dentry, d_name.len) &
+		 (MAX_NAME - 1);
 	if (n <= (long)length)
 		return 0;
 	begin = (n - 1 - length) & (MAX_PATH - 1);
 	if (begin && s->called[(begin - 1) & (MAX_PATH - 1)] != '/')
 		return 0;
 	return same_name(&s->called[begin], &s->record[at & RECORD_MASK], length);
+}
+
+/* Is the descriptor table ours alone?  Then nobody can have changed what the open put there. */
+static __always_inline bool is_alone(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return task->files->count.counter == 1;
 }
 
 /* Describe what an open gave.  Return: the offset behind. */
@@ -115,7 +124,7 @@ static __always_inline uint32_t put_opened(struct scratch *s, uint64_t file, uin
 
 	if (file) {
 		end = put_file(file, offset, at);
-		if (is_called(file, path, flags, at))
+		if (is_alone() || is_called(file, path, flags, at))
 			return end;
 	}
 	end = put_called(path, call->args[call->is.dirfd & 7], offset, at);
@@ -127,7 +136,9 @@ static __always_inline uint32_t put_opened(struct scratch *s, uint64_t file, uin
 static __always_inline void send_created(struct open_record *record, uint64_t file, uint32_t end)
 {
 	record->create.kind = RINGFORT_CREATE_REGULAR;
-	record->create.mode = file ? BPF_CORE_READ((struct file *)file, f_inode, i_mode) : 0;
+	record->create.mode = 0;
+	if (file)
+		record->create.mode = LOAD(LOAD_ADDRESS(file, struct file, f_inode), struct inode, i_mode);
 	record->create.target = (struct ringfort_span){ 0 };
 	send(ringfort_type_file_create, end);
 }
@@ -149,7 +160,7 @@ __noinline int handle_open(void)
 		created = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
 	} else {
 		file = file_of(s->call.result);
-		created = BPF_CORE_READ((struct file *)file, f_mode) & FMODE_CREATED;
+		created = LOAD(file, struct file, f_mode) & FMODE_CREATED;
 	}
 	created = created && is_subscribed(ringfort_type_file_create);
 	open = flags & WRITING && is_subscribed(ringfort_type_file_open_write);

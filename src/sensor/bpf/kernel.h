@@ -52,8 +52,7 @@
 #define ERESTARTSYS 512
 #define ERESTART_RESTARTBLOCK 516
 
-#define container_of_address(address, type, member) \
-	((__u64)(address) - __builtin_preserve_field_info(((type *)0)->member, BPF_FIELD_BYTE_OFFSET))
+#define OFFSET(type, member) __builtin_preserve_field_info(((type *)0)->member, BPF_FIELD_BYTE_OFFSET)
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -98,10 +97,25 @@ struct inode {
 	uint32_t i_rdev;
 };
 
+struct seqcount {
+	unsigned int sequence;
+};
+
+struct seqcount_spinlock {
+	struct seqcount seqcount;
+};
+
+union shortname_store {
+	unsigned char string[1];
+};
+
 struct dentry {
+	struct seqcount_spinlock d_seq;
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
+	unsigned char d_iname[1];          /* the name itself when it is short, */
+	union shortname_store d_shortname; /* since 6.14 called so */
 };
 
 struct vfsmount {
@@ -134,7 +148,12 @@ struct fdtable {
 };
 
 struct files_struct {
+	atomic_t count;
 	struct fdtable *fdt;
+};
+
+struct rlimit {
+	uint64_t rlim_cur;
 };
 
 struct fs_struct {
@@ -381,5 +400,37 @@ struct bpf_iter_meta {
 };
 
 #pragma clang attribute pop
+
+/* Since 6.2: a number becomes a typed pointer, and reading through it one instruction.  The
+ * verifier's own list says whether it is there, as a constant that costs nothing. */
+extern void *bpf_rdonly_cast(void *object, uint32_t btf_id) __ksym __weak;
+
+enum special_kfunc_type {
+	KF_bpf_rdonly_cast = 0,
+};
+
+/*
+ * Eight bytes of kernel memory; 0 where nothing is mapped.
+ *
+ * A helper call costs twenty times a load, and the walk of a path needs dozens.  Any kernel
+ * struct that begins with a plain 64-bit number serves as the type.
+ */
+static __always_inline uint64_t load(uint64_t address)
+{
+	uint64_t value = 0;
+
+	if (bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast))
+		return ((struct rlimit *)bpf_rdonly_cast((void *)address,
+							 bpf_core_type_id_kernel(struct rlimit)))
+			->rlim_cur;
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+/* A member of the object at an address; what is shorter than eight bytes is cut to its size. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "LOAD cuts at the wrong end");
+#define LOAD(address, type, member) \
+	((__typeof__(((type *)0)->member))load((address) + OFFSET(type, member)))
+#define LOAD_ADDRESS(address, type, member) load((address) + OFFSET(type, member))
 
 #endif

@@ -40,16 +40,15 @@ enum end { LOCAL_END, REMOTE_END };
 /* The socket of a file, or 0 for other files and for netlink, which is the kernel's own affair. */
 static __always_inline uint64_t socket_of(uint64_t file)
 {
-	struct socket *socket;
-	struct sock *sk;
+	uint64_t inode, sk;
 
-	if (!file || (BPF_CORE_READ((struct file *)file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+	if (!file)
 		return 0;
-	socket = BPF_CORE_READ((struct file *)file, private_data);
-	sk = BPF_CORE_READ(socket, sk);
-	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_NETLINK)
+	inode = LOAD_ADDRESS(file, struct file, f_inode);
+	if ((LOAD(inode, struct inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return 0;
-	return (uint64_t)sk;
+	sk = LOAD_ADDRESS(LOAD_ADDRESS(file, struct file, private_data), struct socket, sk);
+	return LOAD(sk, struct sock, __sk_common.skc_family) == AF_NETLINK ? 0 : sk;
 }
 
 /* The socket that a call is about: the request's file, or argument 0. */
@@ -60,7 +59,7 @@ static __always_inline uint64_t called_socket(const struct call *call)
 
 static __always_inline uint32_t protocol_of(uint64_t sk)
 {
-	return BPF_CORE_READ((struct sock *)sk, sk_protocol);
+	return LOAD(sk, struct sock, sk_protocol);
 }
 
 static __always_inline struct ringfort_addr *addr_at(struct scratch *s, uint32_t offset)
@@ -84,16 +83,16 @@ static __always_inline void put_unix_bytes(struct scratch *s, struct ringfort_ad
 static __always_inline uint32_t put_unix_name(struct scratch *s, uint64_t sk,
 					      struct ringfort_addr *out, uint32_t at)
 {
-	struct unix_address *name = BPF_CORE_READ((struct unix_sock *)sk, addr);
+	uint64_t name = LOAD_ADDRESS(sk, struct unix_sock, addr);
 	uint32_t length;
 
 	at &= RECORD_MASK;
 	if (!name)
 		return at;
-	length = BPF_CORE_READ(name, len) - sizeof(uint16_t);
+	length = LOAD(name, struct unix_address, len) - sizeof(uint16_t);
 	if (length == 0 || length > SUN_PATH + 1)
 		return at;
-	if (bpf_probe_read_kernel(&s->record[at], length, &name->name[0].sun_path))
+	if (bpf_probe_read_kernel(&s->record[at], length, (void *)(name + OFFSET(struct unix_address, name[0].sun_path))))
 		return at;
 	/* The length of a path counts its NUL byte, that of an abstract name has none. */
 	if (s->record[at] != '\0')
@@ -102,22 +101,23 @@ static __always_inline uint32_t put_unix_name(struct scratch *s, uint64_t sk,
 	return at + length + 1;
 }
 
-static __always_inline void put_ip(struct ringfort_addr *out, const struct sock *sk, enum end end)
+static __always_inline void put_ip(struct ringfort_addr *out, uint64_t sk, enum end end)
 {
-	if (end == LOCAL_END)
-		out->port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	else
-		out->port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	if (out->family == AF_INET) {
-		uint32_t ip = end == LOCAL_END ? BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr) :
-						 BPF_CORE_READ(sk, __sk_common.skc_daddr);
+	uint64_t *ip = (uint64_t *)out->ip, from = sk;
 
-		__builtin_memcpy(out->ip, &ip, sizeof(ip));
-	} else if (end == LOCAL_END) {
-		bpf_core_read(out->ip, sizeof(out->ip), &sk->__sk_common.skc_v6_rcv_saddr);
-	} else {
-		bpf_core_read(out->ip, sizeof(out->ip), &sk->__sk_common.skc_v6_daddr);
+	if (end == LOCAL_END)
+		out->port = LOAD(sk, struct sock, __sk_common.skc_num);
+	else
+		out->port = __builtin_bswap16(LOAD(sk, struct sock, __sk_common.skc_dport));
+	if (out->family == AF_INET) {
+		ip[0] = end == LOCAL_END ? LOAD(sk, struct sock, __sk_common.skc_rcv_saddr) :
+					   LOAD(sk, struct sock, __sk_common.skc_daddr);
+		return;
 	}
+	from += end == LOCAL_END ? OFFSET(struct sock, __sk_common.skc_v6_rcv_saddr) :
+				   OFFSET(struct sock, __sk_common.skc_v6_daddr);
+	ip[0] = load(from);
+	ip[1] = load(from + 8);
 }
 
 /**
@@ -135,14 +135,14 @@ __noinline uint32_t put_end(uint64_t sk, uint32_t end, uint32_t offset, uint32_t
 		return at;
 	out = addr_at(s, offset);
 	__builtin_memset(out, 0, sizeof(*out));
-	out->family = BPF_CORE_READ((struct sock *)sk, __sk_common.skc_family);
+	out->family = LOAD(sk, struct sock, __sk_common.skc_family);
 	if (out->family == AF_UNIX) {
 		if (end == REMOTE_END)
-			sk = (uint64_t)BPF_CORE_READ((struct unix_sock *)sk, peer);
+			sk = LOAD_ADDRESS(sk, struct unix_sock, peer);
 		return sk ? put_unix_name(s, sk, out, at) : at;
 	}
 	if (out->family == AF_INET || out->family == AF_INET6)
-		put_ip(out, (struct sock *)sk, end);
+		put_ip(out, sk, end);
 	return at;
 }
 

@@ -12,61 +12,52 @@
 
 #define WALK_STEPS 128 /* names and mount points */
 #define WALK_TRUNCATED (1u << 31)
+#define SHORT_NAME 32 /* bytes that every kernel keeps in the dentry itself */
 
-/* The mount of a struct path, as a number. */
 static __always_inline uint64_t mount_of(uint64_t vfsmount)
 {
-	return container_of_address(vfsmount, struct mount, mnt);
+	return vfsmount - OFFSET(struct mount, mnt);
 }
 
-struct walk {
-	uint64_t mount;
-	uint64_t root;   /* of the mount */
-	uint64_t dentry;
-	uint32_t begin;
-	uint32_t at;
-	uint32_t done;
-	uint32_t pad;
-};
-
-/* The root of a mount: go on where it is mounted. */
-static __always_inline long leave_mount(struct walk *walk)
+static __always_inline uint64_t short_name_of(uint64_t dentry)
 {
-	struct mount *mount = (struct mount *)walk->mount;
-	uint64_t parent = (uint64_t)BPF_CORE_READ(mount, mnt_parent);
-
-	if (parent == walk->mount) {
-		walk->done = 1;
-		return 1;
-	}
-	walk->dentry = (uint64_t)BPF_CORE_READ(mount, mnt_mountpoint);
-	walk->mount = parent;
-	walk->root = (uint64_t)BPF_CORE_READ((struct mount *)parent, mnt.mnt_root);
-	return 0;
+	if (bpf_core_field_exists(((struct dentry *)0)->d_shortname))
+		return dentry + OFFSET(struct dentry, d_shortname);
+	return dentry + OFFSET(struct dentry, d_iname);
 }
 
-static long walk_step(uint32_t index, struct walk *walk)
+static __always_inline uint32_t sequence_of(uint64_t dentry)
 {
-	struct scratch *s = scratch_get();
-	struct dentry *dentry = (struct dentry *)walk->dentry;
-	uint64_t parent;
+	return LOAD(dentry, struct dentry, d_seq.seqcount.sequence);
+}
+
+/*
+ * Append the name of a dentry and a NUL byte.
+ *
+ * A rename in between shows in the sequence count.  Then, and for long names, the helper is
+ * asked, which stops at the first NUL byte, so that no stale byte can pass for a name.
+ */
+static __always_inline uint32_t put_name(struct scratch *s, uint64_t dentry, uint64_t *ret_parent,
+					 uint32_t at)
+{
+	uint64_t name, *to = (uint64_t *)&s->record[at & RECORD_MASK];
+	uint32_t sequence = sequence_of(dentry), length;
+	uint64_t inlined = short_name_of(dentry);
 	long n;
 
-	if (!s)
-		return 1;
-	if (walk->dentry == walk->root)
-		return leave_mount(walk);
-	parent = (uint64_t)BPF_CORE_READ(dentry, d_parent);
-	/* Its own parent and no root of a mount: memfds and the like, which have one name. */
-	walk->done = parent == walk->dentry;
-	if (walk->done && walk->at != walk->begin)
-		return 1;
-	n = bpf_probe_read_kernel_str(&s->record[walk->at & RECORD_MASK], MAX_NAME,
-				      BPF_CORE_READ(dentry, d_name.name));
-	if (n > 1)
-		walk->at += n;
-	walk->dentry = parent;
-	return walk->done || walk->at - walk->begin > MAX_PATH - MAX_NAME;
+	*ret_parent = LOAD_ADDRESS(dentry, struct dentry, d_parent);
+	name = LOAD_ADDRESS(dentry, struct dentry, d_name.name);
+	length = LOAD(dentry, struct dentry, d_name.len);
+	if (name == inlined && length < SHORT_NAME && !(sequence & 1)) {
+		to[0] = load(inlined);
+		to[1] = load(inlined + 8);
+		to[2] = load(inlined + 16);
+		to[3] = load(inlined + 24);
+		if (sequence_of(dentry) == sequence)
+			return at + (length ? length + 1 : 0);
+	}
+	n = bpf_probe_read_kernel_str(to, MAX_NAME, (void *)name);
+	return n > 1 ? at + (uint32_t)n : at;
 }
 
 /**
@@ -78,21 +69,39 @@ static long walk_step(uint32_t index, struct walk *walk)
  */
 __noinline uint32_t walk(uint64_t vfsmount, uint64_t dentry, uint32_t at)
 {
+	uint64_t mount = mount_of(vfsmount), parent;
+	uint64_t root = LOAD_ADDRESS(vfsmount, struct vfsmount, mnt_root);
 	struct scratch *s = scratch_get();
-	struct walk walk = {
-		.mount = mount_of(vfsmount),
-		.root = (uint64_t)BPF_CORE_READ((struct vfsmount *)vfsmount, mnt_root),
-		.dentry = dentry,
-		.begin = at & RECORD_MASK,
-		.at = at & RECORD_MASK,
-	};
+	uint32_t begin, i;
 
 	if (!s)
 		return at;
-	bpf_loop(WALK_STEPS, walk_step, &walk, 0);
-	if (walk.at == walk.begin)
-		s->record[walk.at++ & RECORD_MASK] = '\0';
-	return walk.done ? walk.at : walk.at | WALK_TRUNCATED;
+	at &= RECORD_MASK;
+	begin = at;
+	for (i = 0; i < WALK_STEPS && at - begin <= MAX_PATH - MAX_NAME; i++) {
+		if (dentry == root) {
+			/* The root of a mount: go on where it is mounted. */
+			parent = LOAD_ADDRESS(mount, struct mount, mnt_parent);
+			if (parent == mount)
+				goto out;
+			dentry = LOAD_ADDRESS(mount, struct mount, mnt_mountpoint);
+			mount = parent;
+			root = LOAD_ADDRESS(mount, struct mount, mnt.mnt_root);
+			continue;
+		}
+		/* Its own parent and no root of a mount: memfds and the like, which have one name. */
+		if (at != begin && LOAD_ADDRESS(dentry, struct dentry, d_parent) == dentry)
+			goto out;
+		at = put_name(s, dentry, &parent, at) & RECORD_MASK;
+		if (parent == dentry)
+			goto out;
+		dentry = parent;
+	}
+	return at | WALK_TRUNCATED;
+out:
+	if (at == begin)
+		s->record[at++ & RECORD_MASK] = '\0';
+	return at;
 }
 
 static __always_inline uint32_t walk_path(struct scratch *s, const struct path *path, uint32_t at)
@@ -126,7 +135,7 @@ static __always_inline bool is_memfd(struct scratch *s, uint32_t at)
 static __always_inline uint32_t namespace_flags(uint64_t vfsmount, uint64_t *ret_mnt_ns,
 						bool *ret_internal)
 {
-	uint64_t ns = (uint64_t)BPF_CORE_READ((struct mount *)mount_of(vfsmount), mnt_ns);
+	uint64_t ns = LOAD_ADDRESS(mount_of(vfsmount), struct mount, mnt_ns);
 
 	*ret_mnt_ns = 0;
 	/* An error pointer marks the kernel's own mounts (memfd, pipes): nobody can forge a path
@@ -136,7 +145,7 @@ static __always_inline uint32_t namespace_flags(uint64_t vfsmount, uint64_t *ret
 	if (*ret_internal)
 		return 0;
 	if (ns)
-		*ret_mnt_ns = BPF_CORE_READ((struct mnt_namespace *)ns, ns.inum);
+		*ret_mnt_ns = LOAD(ns, struct mnt_namespace, ns.inum);
 	return *ret_mnt_ns == host_mnt_ns ? 0 : 1u << RINGFORT_FILE_FOREIGN_NS;
 }
 
@@ -149,23 +158,21 @@ static __always_inline uint32_t namespace_flags(uint64_t vfsmount, uint64_t *ret
 __noinline uint32_t put_file(uint64_t file, uint32_t offset, uint32_t at)
 {
 	struct scratch *s = scratch_get();
+	uint64_t inode = LOAD_ADDRESS(file, struct file, f_inode);
+	uint64_t mnt = LOAD_ADDRESS(file, struct file, f_path.mnt);
 	struct ringfort_file *out;
-	struct inode *inode;
-	struct path path;
-	uint64_t mnt_ns;
 	uint32_t end, flags;
+	uint64_t mnt_ns;
 	bool internal;
 
 	if (!s)
 		return at;
-	bpf_core_read(&path, sizeof(path), &((struct file *)file)->f_path);
-	inode = BPF_CORE_READ((struct file *)file, f_inode);
 	at &= RECORD_MASK;
-	end = walk((uint64_t)path.mnt, (uint64_t)path.dentry, at);
-	flags = namespace_flags((uint64_t)path.mnt, &mnt_ns, &internal) | PROBE_FILE_REVERSED;
+	end = walk(mnt, LOAD_ADDRESS(file, struct file, f_path.dentry), at);
+	flags = namespace_flags(mnt, &mnt_ns, &internal) | PROBE_FILE_REVERSED;
 	if (end & WALK_TRUNCATED)
 		flags |= 1u << RINGFORT_FILE_TRUNCATED;
-	if (BPF_CORE_READ(inode, i_nlink) == 0)
+	if (LOAD(inode, struct inode, i_nlink) == 0)
 		flags |= 1u << RINGFORT_FILE_DELETED;
 	if (internal && is_memfd(s, at))
 		flags |= 1u << RINGFORT_FILE_MEMFD;
@@ -175,8 +182,8 @@ __noinline uint32_t put_file(uint64_t file, uint32_t offset, uint32_t at)
 	out->path = span_of(at, end);
 	out->quality = RINGFORT_QUALITY_RESOLVED;
 	out->flags = flags;
-	out->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	out->ino = BPF_CORE_READ(inode, i_ino);
+	out->dev = LOAD(LOAD_ADDRESS(inode, struct inode, i_sb), struct super_block, s_dev);
+	out->ino = LOAD(inode, struct inode, i_ino);
 	out->mnt_ns = mnt_ns;
 	return end;
 }
@@ -186,12 +193,10 @@ static __always_inline uint64_t file_of(int32_t fd)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct files_struct *files = task->files;
-	uint64_t file = 0;
 
 	if (!files || fd < 0 || (uint32_t)fd >= files->fdt->max_fds)
 		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), files->fdt->fd + fd);
-	return file;
+	return load((uint64_t)(files->fdt->fd + fd));
 }
 
 /* A string of the call: of user memory, or for io_uring the kernel's copy. */
@@ -240,7 +245,6 @@ static __always_inline uint32_t put_base(struct scratch *s, int32_t dirfd, bool 
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fs_struct *fs = task->fs;
-	struct path path;
 	uint64_t file;
 
 	if (absolute) {
@@ -256,8 +260,8 @@ static __always_inline uint32_t put_base(struct scratch *s, int32_t dirfd, bool 
 	file = file_of(dirfd);
 	if (!file)
 		return at;
-	bpf_core_read(&path, sizeof(path), &((struct file *)file)->f_path);
-	return walk((uint64_t)path.mnt, (uint64_t)path.dentry, at);
+	return walk(LOAD_ADDRESS(file, struct file, f_path.mnt),
+		    LOAD_ADDRESS(file, struct file, f_path.dentry), at);
 }
 
 /**

@@ -125,15 +125,11 @@ __noinline int handle_setid(void)
 }
 
 /* The number of a task in the pid namespace of level `level`. */
-static __always_inline int pid_at_level(const struct task_struct *task, uint32_t level)
+static __always_inline int pid_at_level(uint64_t task, uint32_t level)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	struct upid upid;
+	uint64_t pid = LOAD_ADDRESS(task, struct task_struct, thread_pid);
 
-	bpf_probe_read_kernel(&upid, sizeof(upid),
-			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid));
-	return upid.nr;
+	return LOAD(pid + level * bpf_core_type_size(struct upid), struct pid, numbers[0].nr);
 }
 
 struct tracee_search {
@@ -146,19 +142,17 @@ struct tracee_search {
 
 static long tracee_step(uint32_t index, struct tracee_search *search)
 {
-	struct list_head *entry = (struct list_head *)search->at;
-	const struct task_struct *task;
+	uint64_t task = search->at - OFFSET(struct task_struct, ptrace_entry), leader;
 
 	if (search->at == search->head || !search->at)
 		return 1;
-	task = (const struct task_struct *)container_of_address(search->at, struct task_struct,
-								ptrace_entry);
 	if (pid_at_level(task, search->level) == search->pid) {
-		search->found.pid = BPF_CORE_READ(task, tgid);
-		search->found.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+		leader = LOAD_ADDRESS(task, struct task_struct, group_leader);
+		search->found.pid = LOAD(task, struct task_struct, tgid);
+		search->found.start_ns = LOAD(leader, struct task_struct, start_boottime);
 		return 1;
 	}
-	search->at = (uint64_t)BPF_CORE_READ(entry, next);
+	search->at = LOAD_ADDRESS(search->at, struct list_head, next);
 	return 0;
 }
 

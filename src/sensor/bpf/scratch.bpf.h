@@ -152,7 +152,7 @@ static __always_inline void fill_actor(struct probe_record *record)
 	record->session = task_session(task);
 	record->tty = task_tty(task);
 	record->mnt_ns = mount_namespace(task);
-	record->cgroup_id = bpf_get_current_cgroup_id();
+	record->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 }
 
 /*
