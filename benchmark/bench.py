@@ -310,13 +310,15 @@ def run_ring(build, options, result):
         ratio = figures.ratios(told["ours"], told["copying"])
         null = figures.ratios(told["copying_again"], told["copying"])
         verdict = figures.at_least(TARGET_RING, ratio, null)
-        result["ring"][readers] = {"ratio": ratio, "null": null, "verdict": verdict,
+        cpu = figures.ratios(told["ours_cpu"], told["copying_cpu"])
+        null_cpu = figures.ratios(told["copying_again_cpu"], told["copying_cpu"])
+        result["ring"][readers] = {"ratio": ratio, "null": null, "cpu": cpu, "null_cpu": null_cpu, "verdict": verdict,
                                    "deliveries_per_s": figures.interval(told["ours"])}
         rows.append([readers, f"{figures.interval(told['ours'])['median'] / 1e6:.1f}",
                      f"{figures.interval(told['copying'])['median'] / 1e6:.1f}", figures.text(ratio),
-                     figures.text(null), verdict])
+                     figures.text(null), figures.text(cpu), figures.text(null_cpu), verdict])
     figures.print_table(f"Ring: records of 600-1000 bytes, million deliveries/s; target >= {TARGET_RING} x copying",
-                        ["readers", "ours", "copying", "ratio", "null", "verdict"], rows)
+                        ["readers", "ours", "copying", "ratio", "null", "ratio, CPU", "null, CPU", "verdict"], rows)
 
 
 # ---- Sigma ----------------------------------------------------------------------------------
