@@ -66,6 +66,10 @@ class Storms:
     def run(self, workload):
         return self.build() if workload == "build" else self.storm(workload, "--seconds", str(self.seconds))
 
+    def warm(self):
+        """Events enough to fill a broadcast ring of 16 MiB once."""
+        self.storm("write", "--ops", "8000")
+
     def run_exactly(self, workload):
         return self.storm(workload, "--ops", str(LOSS_OPS[workload]))
 
@@ -329,10 +333,11 @@ def run_sigma(build, result):
     if not os.path.exists(program):
         say("there is no bench-sigma in this build, skipping Sigma")
         return
-    if not os.environ.get("RINGFORT_DATA"):
-        say("RINGFORT_DATA does not name the folder of rules, skipping Sigma")
+    data = os.environ.get("RINGFORT_DATA") or f"{os.path.dirname(os.path.dirname(build))}/shared/data"
+    if not os.path.isdir(data):
+        say(f"there are no rules in {data} (RINGFORT_DATA names their folder), skipping Sigma")
         return
-    answer = subprocess.run([program], capture_output=True, text=True)
+    answer = subprocess.run([program], capture_output=True, text=True, env={**os.environ, "RINGFORT_DATA": data})
     result["sigma"] = {"exit": answer.returncode, "text": answer.stdout}
     print("\nSigma: an exec event against a bare scan of the same text")
     print("  " + (answer.stdout or answer.stderr).rstrip().replace("\n", "\n  "))
@@ -422,7 +427,8 @@ def measure(options, folder):
     print(f"{result['date']}  kernel {result['kernel']}  {result['cpus']} CPUs  {result['memory_gb']} GiB  "
           f"{options.pairs} pairs, storms of {options.seconds} s, load {os.getloadavg()[0]:.1f}")
     storms = Storms(options.build, folder, options.seconds)
-    counting = Ringfortd(options.stage, f"{options.build}/test/solutions/mirror", ["count"], f"{folder}/counting")
+    counting = Ringfortd(options.stage, f"{options.build}/test/solutions/mirror", ["count"], f"{folder}/counting",
+                         storms.warm)
     if any(w in WORKLOADS for w in options.workloads):
         subjects = [label(Nothing(), "none"), label(Nothing(), "none again"),
                     label(Floor(options.build), "floor"), label(counting, "ringfortd")]
