@@ -427,7 +427,7 @@ def measure(options, folder):
     print(f"{result['date']}  kernel {result['kernel']}  {result['cpus']} CPUs  {result['memory_gb']} GiB  "
           f"{options.pairs} pairs, storms of {options.seconds} s, load {os.getloadavg()[0]:.1f}")
     storms = Storms(options.build, folder, options.seconds)
-    counting = Ringfortd(options.stage, f"{options.build}/test/solutions/mirror", ["count"], f"{folder}/counting",
+    counting = Ringfortd(options.stage, f"{options.build}/tests/solutions/mirror", ["count"], f"{folder}/counting",
                          storms.warm)
     if any(w in WORKLOADS for w in options.workloads):
         subjects = [label(Nothing(), "none"), label(Nothing(), "none again"),

@@ -299,7 +299,7 @@ static int open_sensor(struct sensor_loop *loop)
 		.cgroup_path = cgroup_unified_path(),
 		.env = env,
 		.n_env = config->n_environment,
-		.host_mnt_ns = host_mount_namespace(),
+		.host_mnt_ns = loop->role->host_mnt_ns,
 		.log = on_log,
 	};
 	return sensor_new(&loop->sensor, &options);

@@ -2,8 +2,13 @@
 /*
  * Mirror - a solution for tests: each event becomes a finding, or is only counted.
  *
- *   mirror report [TYPE...]   a finding per event of these types (all that are granted)
- *   mirror count              subscribe to all that is granted, count
+ *   mirror report [TYPE...] [below CGROUP]
+ *                  a finding per event of these types (all that are granted), with `below` only
+ *                  of what processes of that cgroup and those below it do
+ *   mirror count [TYPE...]
+ *                  subscribe and count
+ *
+ * No finding is given up: when the mailbox is full it waits, and the ring waits with it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -11,9 +16,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+static const char *below; /* a cgroup, or NULL for all */
+
+static int is_below(const struct ringfort_event *event)
+{
+	return !below ||
+	       strncmp(ringfort_string(event, event->process.cgroup), below, strlen(below)) == 0;
+}
 
 static void report(struct ringfort_client *client, const struct ringfort_event *event)
 {
+	const struct timespec pause_for = { .tv_nsec = 1000000 };
 	struct ringfort_finding finding = {
 		.size = sizeof(finding),
 		.level = RINGFORT_LEVEL_LOW,
@@ -23,8 +38,10 @@ static void report(struct ringfort_client *client, const struct ringfort_event *
 		.count = 1,
 	};
 
-	if (event->type != ringfort_type_stream_loss)
-		ringfort_client_report(client, &finding);
+	if (event->type == ringfort_type_stream_loss || !is_below(event))
+		return;
+	while (ringfort_client_report(client, &finding) == -EAGAIN)
+		nanosleep(&pause_for, NULL);
 }
 
 static int loop(struct ringfort_client *client, int reports)
@@ -57,8 +74,12 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mirror: cannot open the client: %s\n", strerror(-r));
 		return 1;
 	}
-	for (int i = 2; i < argc; i++)
-		types |= 1ull << ringfort_type_by_name(argv[i]);
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "below") == 0 && i + 1 < argc)
+			below = argv[++i];
+		else
+			types |= 1ull << ringfort_type_by_name(argv[i]);
+	}
 	if (!types)
 		types = ringfort_client_granted(client);
 	r = ringfort_client_subscribe(client, types & ringfort_client_granted(client));

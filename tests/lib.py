@@ -1,0 +1,528 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lib - what the system tests share: cases, daemons of their own, processes, measurements.
+
+Every daemon lives in a folder below $RINGFORT_TEST_TMP, in a process group of its own, and is
+told to end when its test dies, so that a test that crashes leaves nothing behind.  Nothing is
+ever looked for by name: only processes and folders that a test made are ended and removed.
+"""
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import select
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+BUILD = os.environ.get("RINGFORT_BUILD", os.path.join(ROOT, "build"))
+STAGE = os.environ.get("RINGFORT_STAGE", os.path.join(BUILD, "stage"))
+LONG = os.environ.get("RINGFORT_TEST_LONG") == "1"
+SANITIZED = os.environ.get("RINGFORT_TEST_SANITIZED") == "1"
+DAEMON = os.path.join(STAGE, "usr/sbin/ringfortd")
+CLI = os.path.join(STAGE, "usr/bin/ringfort")
+TRIGGER = os.path.join(BUILD, "tests/trigger")
+SOLUTIONS = os.path.join(BUILD, "tests/solutions")
+CGROUP2 = next((p for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+                if os.path.exists(p + "/cgroup.procs") and os.path.exists(p + "/cgroup.controllers")), None)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
+CLONE_NEWNS = 0x20000
+
+cases = []
+
+
+class Skip(Exception):
+    """A case cannot be tried here; the text says why."""
+
+
+class Failure(AssertionError):
+    pass
+
+
+def case(sentence):
+    """Decorator: a function without arguments is a test case, named by a sentence."""
+    def register(function):
+        cases.append((sentence, function))
+        return function
+    return register
+
+
+def require(condition, *what):
+    if not condition:
+        raise Failure(" ".join(str(w) for w in what))
+
+
+def equal(got, expected, what):
+    if got != expected:
+        raise Failure(f"{what}: got {got!r}, expected {expected!r}")
+
+
+def figure(text):
+    """A measured number, shown with the result of the case."""
+    print(f"      {text}", flush=True)
+
+
+def main():
+    """Run the cases of the calling file; the runner (run.py) reads the lines."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        failed = run_cases(sys.argv[1:])
+    finally:
+        close_all()
+    sys.exit(1 if failed else 0)
+
+
+def run_cases(wanted):
+    failed = 0
+    for sentence, function in cases:
+        if wanted and not any(w in sentence for w in wanted):
+            continue
+        begin = time.monotonic()
+        try:
+            function()
+            result, why = "PASS", ""
+        except Skip as skip:
+            result, why = "SKIP", str(skip)
+        except Exception as error:  # noqa: BLE001: whatever breaks a case fails it
+            result, why = "FAIL", describe(error)
+            failed += 1
+        seconds = time.monotonic() - begin
+        print(f"{result} {sentence}" + (f": {why}" if why else "") + f" ({seconds:.1f} s)", flush=True)
+    return failed
+
+
+def describe(error):
+    import traceback
+    frames = traceback.extract_tb(error.__traceback__)
+    place = next((f for f in reversed(frames) if not f.filename.endswith("lib.py")), frames[-1])
+    kind = "" if isinstance(error, Failure) else type(error).__name__ + ": "
+    return f"{os.path.basename(place.filename)}:{place.lineno}: {kind}{error}"
+
+
+def need_root():
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+
+
+# ---- folders and processes --------------------------------------------------------------------
+
+_open = []
+
+
+def close_all():
+    while _open:
+        with contextlib.suppress(Exception):
+            _open.pop()()
+
+
+def temporary(prefix="t"):
+    """A folder that goes with the test."""
+    base = os.environ.get("RINGFORT_TEST_TMP") or tempfile.gettempdir()
+    path = tempfile.mkdtemp(prefix=f"ringfort-{prefix}-", dir=base)
+    os.chmod(path, 0o755)
+    _open.append(lambda: shutil.rmtree(path, ignore_errors=True))
+    return path
+
+
+def die_with_us(number=signal.SIGKILL):
+    """In a child before exec: end when the test ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, number)
+
+
+def wait_until(condition, seconds, what):
+    """Until condition() is true; returns it.  Fails after so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise Failure(f"not within {seconds} s: {what() if callable(what) else what}")
+        time.sleep(0.02)
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def children_of(pid):
+    """Every process below pid."""
+    found, todo = [], [pid]
+    while todo:
+        at = todo.pop()
+        try:
+            for task in os.listdir(f"/proc/{at}/task"):
+                with open(f"/proc/{at}/task/{task}/children") as file:
+                    below = [int(p) for p in file.read().split()]
+                found += below
+                todo += below
+        except OSError:
+            pass
+    return found
+
+
+def start_ticks(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rsplit(")", 1)[1].split()[19])
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+# ---- cgroups of tests ---------------------------------------------------------------------------
+
+class Cgroup:
+    """A cgroup (v2) with the look of a container's, for what a test starts."""
+
+    def __init__(self):
+        if not CGROUP2:
+            raise Skip("no cgroup v2 is mounted")
+        self.container = os.urandom(32).hex()
+        self.top = f"{CGROUP2}/ringfort-test-{os.getpid()}-{os.urandom(2).hex()}"
+        self.path = f"{self.top}/docker-{self.container}.scope"
+        try:
+            os.mkdir(self.top)
+            os.mkdir(self.path)
+        except OSError as error:
+            raise Skip(f"no cgroup can be made: {error}")
+        self.name = self.path[len(CGROUP2):]
+        self.id = os.stat(self.path).st_ino
+        _open.append(self.remove)
+
+    def enter(self):
+        with open(f"{self.path}/cgroup.procs", "w") as file:
+            file.write("0")
+
+    def remove(self):
+        for path in (self.path, self.top):
+            for _ in range(100):
+                try:
+                    os.rmdir(path)
+                    break
+                except FileNotFoundError:
+                    break
+                except OSError:
+                    with contextlib.suppress(OSError), open(f"{path}/cgroup.procs") as file:
+                        for pid in file.read().split():
+                            os.kill(int(pid), signal.SIGKILL)
+                    time.sleep(0.02)
+
+
+# ---- a daemon of one's own -----------------------------------------------------------------------
+
+class Solution:
+    """A package made of one of the programs in tests/solutions."""
+
+    def __init__(self, name, program, arguments=(), events=("*",), limits=None, extra=""):
+        self.name, self.program, self.arguments = name, program, list(arguments)
+        self.events, self.limits, self.extra = list(events), dict(limits or {}), extra
+
+    def write(self, folder):
+        package = os.path.join(folder, self.name)
+        os.makedirs(package, exist_ok=True)
+        program = self.program if os.path.isabs(self.program) else os.path.join(SOLUTIONS, self.program)
+        shutil.copy(program, os.path.join(package, "program"))
+        with open(os.path.join(package, "manifest.yaml"), "w") as file:
+            file.write(f"name: {self.name}\nvendor: Test\nversion: 0.1.0\napi: 1\nexecutable: program\n")
+            if self.arguments:
+                file.write("arguments: " + json.dumps(self.arguments) + "\n")
+            file.write("events: " + json.dumps(self.events) + "\n" + self.extra)
+            if self.limits:
+                file.write("limits:\n")
+                for key, value in self.limits.items():
+                    file.write(f"  {key}: {value}\n")
+        return package
+
+
+class Daemon:
+    """An instance of ringfortd beside all others, with its own folders."""
+
+    def __init__(self, solutions=(), config="", wait=True, folder=None, preexec=None, arguments=()):
+        need_root()
+        self.folder = folder or temporary("d")
+        self.state, self.runtime = self.folder + "/state", self.folder + "/run"
+        self.socket = self.runtime + "/control.sock"
+        self.config = self.folder + "/ringfortd.yaml"
+        self.log_path = self.folder + "/log"
+        self.solutions = list(solutions)
+        with open(self.config, "w") as file:
+            file.write("log_level: debug\n" + config)
+            if self.solutions:
+                file.write("solutions:\n")
+            else:
+                file.write("solutions: []\n")
+            for solution in self.solutions:
+                package = solution.write(self.folder + "/packages")
+                file.write(f"  - name: {solution.name}\n    package: {package}\n")
+        self.preexec, self.arguments = preexec, list(arguments)
+        self.process = None
+        _open.append(self.end)
+        self.start(wait)
+
+    def start(self, wait=True):
+        def before():
+            os.setpgid(0, 0)
+            die_with_us(signal.SIGTERM)
+            if self.preexec:
+                self.preexec()
+        self.log = open(self.log_path, "ab")
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [DAEMON, "--config", self.config, "--state", self.state, "--runtime", self.runtime,
+             *self.arguments], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            preexec_fn=before, close_fds=True, cwd="/")
+        self.log.close()
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self, seconds=20):
+        """Until it answers and every solution has said that its hooks are there (mirror does)."""
+        def ready():
+            if self.process.poll() is not None:
+                raise Failure(f"ringfortd ended with {self.process.returncode}: {self.tail()}")
+            status = self.status()
+            if not status:
+                return None
+            mirrors = [s.name for s in self.solutions if s.program == "mirror"]
+            by_name = {s["name"]: s for s in status["solutions"]}
+            if all(by_name.get(n, {}).get("said") == "ready" for n in mirrors):
+                return status
+            return None
+        return wait_until(ready, seconds * (4 if SANITIZED else 1), lambda: "ready; " + self.tail())
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def tail(self, n=600):
+        with open(self.log_path, errors="replace") as file:
+            return file.read()[-n:].strip()
+
+    def cli(self, *arguments, timeout=30, **options):
+        return subprocess.run([CLI, "--socket", self.socket, *arguments], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=timeout, errors="replace", **options)
+
+    def status(self):
+        done = self.cli("status", "--json")
+        return json.loads(done.stdout) if done.returncode in (0, 1) and done.stdout else None
+
+    def solution(self, name):
+        status = self.status()
+        return next((s for s in (status or {}).get("solutions", []) if s["name"] == name), None)
+
+    def output(self, name):
+        return self.cli("solution", "output", name).stdout
+
+    def findings(self, *arguments):
+        done = self.cli("findings", "--json", *arguments)
+        require(done.returncode == 0, "ringfort findings:", done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def roles(self):
+        """Pids by name of the supervisor, sensor and control."""
+        found = {"supervisor": self.pid}
+        for pid in children_of(self.pid):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
+                name = file.read().strip()
+                if name.startswith("ringfort-sensor"):
+                    found["sensor"] = pid
+                elif name.startswith("ringfort-contro"):
+                    found["control"] = pid
+        return found
+
+    def stop(self, number=signal.SIGTERM, seconds=15):
+        """Ask it to end; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait(seconds)
+
+    def wait(self, seconds=15):
+        try:
+            return self.process.wait(seconds * (4 if SANITIZED else 1))
+        except subprocess.TimeoutExpired:
+            raise Failure(f"ringfortd did not end within {seconds} s: {self.tail()}")
+
+    def end(self):
+        """Whatever happened: nothing of it stays."""
+        if not self.process:
+            return
+        with contextlib.suppress(Exception):
+            self.stop(seconds=8)
+        with contextlib.suppress(OSError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(Exception):
+            self.process.wait(5)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+class Follower:
+    """A command of ringfort that follows, its JSON lines kept as they come (those with `having` in them)."""
+
+    def __init__(self, daemon, *arguments, having=None):
+        self.lines, self.having, self.said = [], having, ""
+        self.process = subprocess.Popen([CLI, "--socket", daemon.socket, *arguments, "--json"],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, errors="replace",
+                                        preexec_fn=die_with_us)
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+        _open.append(self.close)
+
+    def complaints(self):
+        """What it has written to standard error so far."""
+        os.set_blocking(self.process.stderr.fileno(), False)
+        self.said += self.process.stderr.read() or ""
+        return self.said
+
+    def _read(self):
+        for line in self.process.stdout:
+            if not self.having or self.having in line:
+                self.lines.append(json.loads(line))
+
+    def wait_for(self, condition, seconds, what):
+        """The first line that fits."""
+        at = 0
+        end = time.monotonic() + seconds
+        while True:
+            while at < len(self.lines):
+                if condition(self.lines[at]):
+                    return self.lines[at]
+                at += 1
+            if time.monotonic() > end:
+                raise Failure(f"not within {seconds} s: {what}")
+            time.sleep(0.01)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.thread.join(5)
+        with contextlib.suppress(OSError):
+            self.process.stdout.close()
+            self.process.stderr.close()
+
+
+# ---- what is left behind ---------------------------------------------------------------------------
+
+def _lines(path):
+    with contextlib.suppress(OSError), open(path) as file:
+        return set(file.read().splitlines())
+    return set()
+
+
+def _bpf_programs():
+    """Ids of all BPF programs, by bpf(BPF_PROG_GET_NEXT_ID)."""
+    attr = (ctypes.c_uint32 * 32)()
+    ids = set()
+    at = 0
+    while True:
+        attr[0] = at
+        if _libc.syscall(321, 11, ctypes.byref(attr), 128) < 0:
+            return ids
+        at = attr[1]
+        ids.add(at)
+
+
+def footprint(needles):
+    """What of the system carries one of the needles in its name, and the number of BPF programs."""
+    def has(text):
+        return any(n in text for n in needles)
+    cgroups = set()
+    for base in ("/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/cpu",
+                 "/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+        for folder, below, _ in os.walk(base):
+            below[:] = [b for b in below if base != "/sys/fs/cgroup" or folder != base or
+                        b not in ("memory", "pids", "cpu", "unified")]
+            cgroups.update(os.path.join(folder, b) for b in below if has(b))
+    processes = set()
+    for pid in os.listdir("/proc"):
+        if pid.isdigit() and int(pid) != os.getpid():
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+                line = file.read().replace(b"\0", b" ").decode(errors="replace")
+                if has(line):
+                    processes.add(f"{pid} {line.strip()}")
+    return {
+        "cgroups": cgroups,
+        "processes": processes,
+        "mounts": {m for m in _lines("/proc/self/mounts") if has(m)},
+        "sockets": {s.split()[-1] for s in _lines("/proc/net/unix") if has(s)},
+        "bpf": _bpf_programs(),
+    }
+
+
+def require_nothing_left(before, needles, seconds=5, programs=True):
+    """The footprint is what it was.  BPF programs only by their absence: others come and go."""
+    def difference():
+        now = footprint(needles)
+        return {k: now[k] - before[k] for k in now if (k != "bpf" or programs) and now[k] - before[k]}
+    end = time.monotonic() + seconds
+    while True:
+        left = difference()
+        if not left:
+            return
+        if time.monotonic() > end:
+            raise Failure(f"left behind: {left}")
+        time.sleep(0.1)
+
+
+# ---- other helpers -----------------------------------------------------------------------------------
+
+def percentile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(len(values) * share))]
+
+
+class Canary:
+    """/bin/true every 100 ms, each timed, while something bad goes on."""
+
+    def __init__(self):
+        self.times = []
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        while not self.stopping.is_set():
+            begin = time.monotonic()
+            subprocess.run(["/bin/true"], check=True, close_fds=False)
+            took = time.monotonic() - begin
+            self.times.append(took * 1000)
+            self.stopping.wait(max(0, 0.1 - took))
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join(10)
+        return self.times
+
+    def p99(self):
+        return percentile(self.stop(), 0.99)
+
+
+def storm(kind, count, cwd="/", *arguments):
+    """Run the trigger's storm; the numbers of acts by type that it counted itself."""
+    done = subprocess.run([TRIGGER, "storm-" + kind, str(count), *arguments], input="\n", text=True,
+                          capture_output=True, cwd=cwd, timeout=300)
+    require(done.returncode == 0, "storm:", done.stderr)
+    return json.loads(done.stdout.splitlines()[1])
