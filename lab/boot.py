@@ -288,7 +288,6 @@ class Judge:
         self.limits()
         self.attack()
         self.nothing_lost("status-bad", "their neighbour lost nothing", ["neighbour"])
-        self.ended_well("doctor-bad", "the self-test passes beside bad solutions")
         self.ended_well("stop-bad", "it ends with bad solutions")
         self.ended_well("victim", "the process that was attacked is alive")
         self.clean("left_behind-bad", "it leaves nothing of them behind")
