@@ -88,7 +88,7 @@ def write(path, text):
 def add_package(root, build, name, program, arguments, memory_mb, pids):
     folder = f"{root}/lab/packages/{name}"
     os.makedirs(folder)
-    shutil.copy(f"{build}/test/solutions/{program}", folder)
+    shutil.copy(f"{build}/tests/solutions/{program}", folder)
     write(f"{folder}/manifest.yaml",
           f"name: {name}\nvendor: Test\nversion: 0.1.0\napi: 1\nexecutable: {program}\n"
           f"arguments: {json.dumps(arguments)}\nevents: [\"*\"]\n"
@@ -140,7 +140,7 @@ def make_tree(root, build, stage, tests):
     tried = [f"{build}/src/{name}" for name in TESTS if os.path.exists(f"{build}/src/{name}")] if tests else []
     for path in tried:
         shutil.copy(path, f"{root}/lab/tests/")
-    needy = tried + [f"{build}/test/solutions/mirror"] + [f"/usr/bin/{n}" for n in REAL] + programs_below(f"{stage}/usr")
+    needy = tried + [f"{build}/tests/solutions/mirror"] + [f"/usr/bin/{n}" for n in REAL] + programs_below(f"{stage}/usr")
     for name, path in libraries(needy).items():
         folder = "usr/lib64" if name.startswith("ld-linux") else "usr/lib/x86_64-linux-gnu"
         os.makedirs(f"{root}/{folder}", exist_ok=True)

@@ -29,8 +29,8 @@ LONG = os.environ.get("RINGFORT_TEST_LONG") == "1"
 SANITIZED = os.environ.get("RINGFORT_TEST_SANITIZED") == "1"
 DAEMON = os.path.join(STAGE, "usr/sbin/ringfortd")
 CLI = os.path.join(STAGE, "usr/bin/ringfort")
-TRIGGER = os.path.join(BUILD, "test/trigger")
-SOLUTIONS = os.path.join(BUILD, "test/solutions")
+TRIGGER = os.path.join(BUILD, "tests/trigger")
+SOLUTIONS = os.path.join(BUILD, "tests/solutions")
 CGROUP2 = next((p for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
                 if os.path.exists(p + "/cgroup.procs") and os.path.exists(p + "/cgroup.controllers")), None)
 
@@ -74,7 +74,15 @@ def figure(text):
 
 def main():
     """Run the cases of the calling file; the runner (run.py) reads the lines."""
-    wanted = sys.argv[1:]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        failed = run_cases(sys.argv[1:])
+    finally:
+        close_all()
+    sys.exit(1 if failed else 0)
+
+
+def run_cases(wanted):
     failed = 0
     for sentence, function in cases:
         if wanted and not any(w in sentence for w in wanted):
@@ -90,8 +98,7 @@ def main():
             failed += 1
         seconds = time.monotonic() - begin
         print(f"{result} {sentence}" + (f": {why}" if why else "") + f" ({seconds:.1f} s)", flush=True)
-    close_all()
-    sys.exit(1 if failed else 0)
+    return failed
 
 
 def describe(error):
@@ -221,7 +228,7 @@ class Cgroup:
 # ---- a daemon of one's own -----------------------------------------------------------------------
 
 class Solution:
-    """A package made of one of the programs in test/solutions."""
+    """A package made of one of the programs in tests/solutions."""
 
     def __init__(self, name, program, arguments=(), events=("*",), limits=None, extra=""):
         self.name, self.program, self.arguments = name, program, list(arguments)
