@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define ATTACH_WAIT_NS 3000000000ull
+#define ATTACH_WAIT_NS 30000000000ull /* the kernel verifies the probe; a slow machine takes its time */
 #define ACT_WAIT_NS 10000000000ull
 #define LATE_WAIT_NS 5000000000ull /* file.modify comes when the kernel likes, on a busy machine late */
 
