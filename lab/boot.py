@@ -10,6 +10,7 @@ said to a file; --json prints the doctor's JSON alone.  Nothing is left behind b
 """
 
 import argparse
+import ctypes
 import json
 import os
 import re
@@ -22,7 +23,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-LIMIT_S = 600
+LIMIT_S = 700
 MODULES = "landlock,lockdown,yama,integrity,apparmor,bpf"
 # Real programs, under whose names and copies of which tests run: busybox goes by its name.
 REAL = ("true", "false", "ls", "cat", "sleep", "dash", "sh", "env", "touch", "chmod")
@@ -163,7 +164,12 @@ def make_initramfs(folder, build, stage, tests):
 
 # ---- the machine -----------------------------------------------------------------------------------
 
-def run_machine(folder, kernel, initramfs):
+def end_with_us():
+    """In a child: no machine outlives who started it."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def run_machine(folder, kernel, initramfs, limit_s):
     """Seconds that it took; its serial lines are in the folder.
 
     Without CMPXCHG16B: the emulator of Debian 12 gets it wrong, and lists of free memory of 6.12 break
@@ -175,11 +181,11 @@ def run_machine(folder, kernel, initramfs):
                "-kernel", kernel, "-initrd", initramfs,
                "-append", f"console=ttyS0 quiet loglevel=4 panic=-1 oops=panic lsm={MODULES}"]
     begin = time.monotonic()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=end_with_us)
     try:
-        process.wait(LIMIT_S)
+        process.wait(limit_s)
     except subprocess.TimeoutExpired:
-        print(f"the machine did not end within {LIMIT_S} s", file=sys.stderr)
+        print(f"the machine did not end within {limit_s} s", file=sys.stderr)
     finally:
         if process.poll() is None:
             process.kill()
@@ -296,27 +302,26 @@ class Judge:
         self.say("the machine came to its end", "dmesg" in self.blocks, "")
 
 
-def print_doctor(judge):
+def print_doctor(judge, say):
     doctor = judge.json("doctor")
     for line in judge.lines("facts"):
-        print("  " + line)
+        say(line)
     for t in doctor.get("types", []):
-        print(f"  {t['name']:<18} {t['level']:<12} {t['selftest']:<8} {t['hook']:<28} {t['why']}")
-    kernel = doctor.get("kernel", {})
-    print("  in the kernel: " + ", ".join(f"{k} {v}" for k, v in kernel.items()))
+        say(f"{t['name']:<18} {t['level']:<12} {t['selftest']:<8} {t['hook']:<28} {t['why']}")
+    say("in the kernel: " + ", ".join(f"{k} {v}" for k, v in doctor.get("kernel", {}).items()))
 
 
-def print_report(judge, seconds):
-    print_doctor(judge)
+def print_report(judge, seconds, say=print):
+    """What doctor said there, and the judgement; returns how much of it failed."""
+    print_doctor(judge, say)
     failed = 0
     for what, true, why in judge.results:
-        print(f"  {'ok ' if true else 'NOT'} {what}" + ("" if true else f": {why}"))
+        say(f"{'ok ' if true else 'NOT'} {what}" + ("" if true else f": {why}"))
         failed += not true
-    begun = judge.blocks.get("facts")
-    ready, proven = judge.blocks.get("ready"), judge.blocks.get("doctor")
+    begun, ready, proven = (judge.blocks.get(name) for name in ("facts", "ready", "doctor"))
     if proven:
-        print(f"  booted in {begun.uptime_s:.1f} s, ringfortd answers {ready.uptime_s - begun.uptime_s:.1f} s later, "
-              f"proved after {proven.uptime_s - begun.uptime_s:.1f} s, {seconds:.0f} s in all")
+        say(f"booted in {begun.uptime_s:.1f} s, ringfortd answers {ready.uptime_s - begun.uptime_s:.1f} s later, "
+            f"proved after {proven.uptime_s - begun.uptime_s:.1f} s, {seconds:.0f} s in all")
     return failed
 
 
@@ -329,13 +334,13 @@ def need_tools():
         raise Skip("busybox-static is not installed")
 
 
-def boot(kernel, build, stage, tests=True, keep=None):
+def boot(kernel, build, stage, tests=True, keep=None, limit_s=LIMIT_S):
     """The judge of one boot, and the seconds that it took."""
     need_tools()
     folder = tempfile.mkdtemp(prefix="ringfort-lab-", dir=os.environ.get("RINGFORT_TEST_TMP"))
     try:
         initramfs = make_initramfs(folder, build, stage, tests)
-        seconds = run_machine(folder, kernel, initramfs)
+        seconds = run_machine(folder, kernel, initramfs, limit_s)
         results, console = read_file(f"{folder}/results"), read_file(f"{folder}/console")
         if keep:
             write(os.path.abspath(keep), results + "\n@@console\n" + console)
