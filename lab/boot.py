@@ -104,7 +104,11 @@ def add_solutions(root, build):
             add_package(root, build, name, program, arguments, memory_mb, pids)
             text += f"  - name: {name}  # {program}\n    package: /lab/packages/{name}\n"
         if config == "good" and os.path.isdir(f"{root}/{sigma}/rules"):
-            text += f"  - name: sigma\n    package: /{sigma}\n"
+            # A few of its rules: all take the emulator longer to compile than a solution has to start.
+            for name in sorted(os.listdir(f"{root}/{sigma}/rules"))[:8]:
+                os.makedirs(f"{root}/lab/rules", exist_ok=True)
+                shutil.copy(f"{root}/{sigma}/rules/{name}", f"{root}/lab/rules/")
+            text += f"  - name: sigma\n    package: /{sigma}\n    content: [/lab/rules]\n"
         write(f"{root}/lab/{config}.yaml", text)
 
 
