@@ -62,6 +62,12 @@ static uint64_t clock_ns(clockid_t clock)
 
 /* ---- records of the probe ------------------------------------------------------------------- */
 
+/* We write down what we see: that must not be one more thing to see. */
+static bool is_own_modify(const struct probe_record *record)
+{
+	return record->type == ringfort_type_file_modify && record->pid == (uint32_t)getpid();
+}
+
 static void handle_record(struct sensor *sensor, const struct probe_record *record)
 {
 	struct followed followed;
@@ -82,7 +88,7 @@ static void handle_record(struct sensor *sensor, const struct probe_record *reco
 		return;
 	}
 	follow_record(sensor->follow, record, &followed);
-	if (!emit_wanted(&sensor->emitter, type) || followed.unchanged)
+	if (!emit_wanted(&sensor->emitter, type) || followed.unchanged || is_own_modify(record))
 		sensor->emitter.loss.n_excluded[type]++;
 	else if (!emit_record(&sensor->emitter, record, &followed))
 		emit_loss(&sensor->emitter, type, 1, RINGFORT_LOSS_SKIPPED, record->monotonic_ns);

@@ -221,15 +221,16 @@ static void an_overflow_of_the_queue_is_told(void)
 	struct stream s;
 	pid_t pid;
 
+	snprintf(point, sizeof(point), "%s/many", scratch);
+	mount_at(point, "tmpfs", "size=64m");
 	stream_open(&s, 0, 0, MASK(file_modify));
 	sensor_describe(s.sensor, ringfort_type_file_modify, &description);
 	/* The probe's own hook has no queue but the ring that all share. */
 	if (strncmp(description.hook, "fanotify", 8) != 0) {
 		stream_close(&s);
+		assert(umount(point) == 0);
 		return;
 	}
-	snprintf(point, sizeof(point), "%s/many", scratch);
-	mount_at(point, "tmpfs", "size=64m");
 	s.mute = ~0ull;
 	pid = fork_child();
 	if (pid == 0) {
