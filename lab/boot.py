@@ -29,7 +29,7 @@ MODULES = "landlock,lockdown,yama,integrity,apparmor,bpf"
 REAL = ("true", "false", "ls", "cat", "sleep", "dash", "sh", "env", "touch", "chmod")
 BUSYBOX_STATIC = "/bin/busybox"
 TESTS = ("sensor/test-probe-file", "sensor/test-probe-net", "sensor/test-probe-process",
-         "sensor/test-probe-stream", "sensor/test-probe-uring", "sensor/test-sensor",
+         "sensor/test-probe-stream", "sensor/test-probe-uring",
          "sensor/test-modify", "ring/test-ring", "ring/test-mailbox", "host/test-sandbox",
          "host/test-payload")
 # name: program, arguments, memory_mb, pids.  Two daemons, one after the other.
