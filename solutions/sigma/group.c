@@ -11,7 +11,8 @@
 #include <uthash.h>
 
 #define MAX_INSTRUCTIONS (1u << 22)
-#define MAX_TESTED 8 /* members of a list; found by measuring */
+#define MAX_TESTED 8 /* members of a list; found by measuring, as is ANYWHERE */
+#define ANYWHERE 8
 
 /* A predicate by what it says; only needed while compiling. */
 struct known_atom {
@@ -145,8 +146,28 @@ static struct known_atom *make_key(struct arena *arena, const struct atom *atom)
 	return known;
 }
 
+/*
+ * Keywords are looked for in all values at once, put behind each other with a line's end between
+ * (match.c).  That is right for plain text inside a value.  With a star inside, the parts may be
+ * found in two values, so the hit is a hint; what has ends would miss them, and is tested.
+ */
+static enum way best_way_of_keyword(const struct atom *atom)
+{
+	const struct pattern *pattern = &atom->pattern;
+
+	if (atom->kind != ATOM_STRING || !atom->open_start || !atom->open_end ||
+	    !pattern_weight(pattern) || pattern_has(pattern, PATTERN_ANY) ||
+	    (!atom->cased && pattern_folds_beyond_ascii(pattern)))
+		return WAY_TEST;
+	if (atom->literal && !memchr(atom->literal, '\n', atom->n_literal))
+		return WAY_SCAN;
+	return WAY_HINT;
+}
+
 static enum way best_way(const struct atom *atom)
 {
+	if (!atom->field)
+		return best_way_of_keyword(atom);
 	if (atom->kind == ATOM_REGEX)
 		return group_scan_can(atom) ? WAY_SCAN_ASCII : WAY_TEST;
 	if (atom->kind != ATOM_STRING || !pattern_weight(&atom->pattern))
@@ -251,6 +272,7 @@ static double likelihood(const struct predicate *predicate)
 {
 	const struct atom *atom = predicate->atom;
 	double weight;
+	bool anywhere;
 
 	if (atom->kind == ATOM_NULL || (atom->kind == ATOM_EXISTS && !atom->exists))
 		return INFINITY;
@@ -258,7 +280,10 @@ static double likelihood(const struct predicate *predicate)
 		return 1e6;
 	/* The length of what a regular expression needs is not known: take it for short. */
 	weight = atom->kind == ATOM_STRING ? (double)pattern_weight(&atom->pattern) : 3;
-	return (1 + predicate->n_uses) / (1 + (weight < 12 ? weight : 12));
+	/* What may stand anywhere has as many chances as the value has characters; and values that
+	 * rules look into so are the long ones, which cost most to scan. */
+	anywhere = atom->kind != ATOM_STRING || (atom->open_start && atom->open_end);
+	return (1 + predicate->n_uses) / (1 + (weight < 12 ? weight : 12)) * (anywhere ? ANYWHERE : 1);
 }
 
 /* Does the node behave as an and, seen through an odd number of negations? */
@@ -494,9 +519,15 @@ static int allocate_work(struct group *group)
 	group->is_ascii = calloc(n_fields, sizeof(*group->is_ascii));
 	group->hit = calloc(group->n_predicate_words, sizeof(uint64_t));
 	group->known = calloc(group->n_predicate_words, sizeof(uint64_t));
+	group->hinted = calloc(group->n_predicate_words, sizeof(uint64_t));
 	group->candidates = calloc(group->n_rule_words, sizeof(uint64_t));
+	if (group->keywords.database) {
+		group->joined = malloc(GROUP_MAX_JOINED);
+		if (!group->joined)
+			return -ENOMEM;
+	}
 	return group->values && group->positions && group->is_ascii && group->hit && group->known &&
-			       group->candidates ?
+			       group->hinted && group->candidates ?
 		       0 :
 		       -ENOMEM;
 }
@@ -573,7 +604,9 @@ struct group *group_free(struct group *group)
 	free(group->is_ascii);
 	free(group->hit);
 	free(group->known);
+	free(group->hinted);
 	free(group->candidates);
+	free(group->joined);
 	free(group);
 	return NULL;
 }

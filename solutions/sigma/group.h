@@ -14,10 +14,11 @@
  * many rules there are; and so do the members of long lists.  What else a candidate asks for is
  * tested one by one: that is less work than to scan for it in every event.
  *
- * Three ways to the truth of a predicate:
+ * Four ways to the truth of a predicate:
  *   SCAN        the hit of vectorscan is the answer;
  *   SCAN_ASCII  likewise while the value is ASCII; else it is tested when a program asks (a
  *               dot of vectorscan is a byte, and folding `ü' needs to know letters);
+ *   HINT        no hit is no; after a hit it is tested when a program asks;
  *   TEST        tested when a program asks, at most once per event.
  */
 #ifndef SIGMA_GROUP_H
@@ -32,6 +33,7 @@
 enum way {
 	WAY_SCAN,
 	WAY_SCAN_ASCII,
+	WAY_HINT,
 	WAY_TEST,
 };
 
@@ -58,6 +60,8 @@ struct group_field {
 	uint32_t *empty_hits;  /* scanned predicates that an empty value makes true */
 	size_t n_empty_hits;
 };
+
+#define GROUP_MAX_JOINED (256u * 1024) /* bytes; larger events are searched value by value */
 
 #define TARGET_TRUE UINT32_MAX
 #define TARGET_FALSE (UINT32_MAX - 1)
@@ -102,9 +106,10 @@ struct group {
 	hs_scratch_t *scratch; /* borrowed from the set */
 	const struct sigma_value **values; /* per field, NULL: absent */
 	unsigned int *positions;           /* per field: index into the event */
-	bool *is_ascii;                    /* per field, and the keywords behind them */
-	uint64_t *hit, *known, *candidates;
+	bool *is_ascii;                    /* per field */
+	uint64_t *hit, *known, *hinted, *candidates;
 	size_t n_predicate_words, n_rule_words;
+	char *joined; /* all values behind each other, for keywords; NULL: not needed */
 	const struct sigma_value *event;
 	size_t n_event;
 	uint64_t n_regex_limits;

@@ -28,14 +28,13 @@ field_maker make_body_str;
 field_maker make_body_file;  /* its path */
 field_maker make_body_line;
 field_maker make_body_list;
-field_maker make_body_argument; /* row->text is its number */
+field_maker make_body_argument; /* number row->index */
 field_maker make_body_enum;  /* row->text is the set */
 field_maker make_body_flags; /* likewise: a list */
 field_maker make_body_ip;
 field_maker make_body_port;
 field_maker make_body_ipv6;  /* true or false */
 field_maker make_body_target_pid;
-field_maker make_rename_names; /* both names of file.rename */
 
 /* make_called() - a path as called, made absolute with the working directory; absent when there
  * is none */

@@ -2,9 +2,9 @@
 /*
  * The tables of mapping.c.  They are the truth; ringfort-sigma(7) tells them to rule writers.
  *
- * auditd speaks of one act in several records.  Each is an event of its own here, as in its log;
- * one more view, with the fields of all and every `type' in a list, is for rules that want two
- * records to be true at once, which log pipelines that join records would give them.
+ * auditd speaks of one act in several records.  Here they are joined, as log pipelines join them
+ * by their number: all fields together, and every `type' in a list.  So a rule sees its record,
+ * and a rule that asks for two records at once, or filters by what another one says, works too.
  */
 #include "mapping-fields.h"
 #include "util.h"
@@ -138,107 +138,70 @@ static const struct field_row net_accept[] = {
 	{ "comm", make_comm }, \
 	{ "success", make_constant, 0, "yes" }
 
+#define TYPES(text) { "type", make_constants, 0, text }
+#define PATH(type, member, text) \
+	{ "name", make_body_file, B(type, member) }, \
+	{ "nametype", make_constant, 0, text }
+
 #define ROWS_SYSCALL(calls) \
 	{ "SYSCALL", make_constants, 0, calls }, \
 	{ "exe", make_image }, \
+	{ "cwd", make_proc_str, P(cwd) }, \
 	ROWS_IDS
 
-#define ROW_CWD { "cwd", make_proc_str, P(cwd) }
+#define ARGUMENT(i) { "a" #i, make_body_argument, B(process_exec, argv), NULL, i }
 
-#define ARGUMENT(i) { "a" #i, make_body_argument, B(process_exec, argv), #i }
-#define ROWS_EXECVE \
-	{ "argc", make_body_u32, B(process_exec, argc) }, \
-	ARGUMENT(0), ARGUMENT(1), ARGUMENT(2), ARGUMENT(3), ARGUMENT(4), ARGUMENT(5), \
-	ARGUMENT(6), ARGUMENT(7), ARGUMENT(8), ARGUMENT(9), ARGUMENT(10), ARGUMENT(11), \
-	ARGUMENT(12), ARGUMENT(13), ARGUMENT(14), ARGUMENT(15)
-
-#define ROWS_EXEC_SYSCALL \
-	{ "SYSCALL", make_constants, 0, "execve execveat" }, \
-	{ "exe", make_exec_image }, \
-	ROWS_IDS
-
-#define ROW_EXEC_NAME { "name", make_body_str, B(process_exec, called) }
-#define ROW_EXEC_CWD { "cwd", make_body_str, B(process_exec, cwd) }
-#define TYPE(text) { "type", make_constant, 0, text }
-#define TYPES(text) { "type", make_constants, 0, text }
-#define NAMETYPE(text) { "nametype", make_constant, 0, text }
-#define NAME(type) { "name", make_body_file, B(type, file) }
-
-static const struct field_row exec_execve[] = { TYPE("EXECVE"), ROWS_EXECVE };
-static const struct field_row exec_syscall[] = { TYPE("SYSCALL"), ROWS_EXEC_SYSCALL };
-static const struct field_row exec_path[] = { TYPE("PATH"), ROW_EXEC_NAME, NAMETYPE("NORMAL") };
-static const struct field_row exec_cwd[] = { TYPE("CWD"), ROW_EXEC_CWD };
-static const struct field_row exec_title[] = {
-	TYPE("PROCTITLE"),
-	{ "proctitle", make_body_line, B(process_exec, argv) },
-};
-static const struct field_row exec_joined[] = {
+static const struct field_row audit_exec[] = {
 	TYPES("EXECVE SYSCALL PATH CWD PROCTITLE"),
-	ROWS_EXECVE,
-	ROWS_EXEC_SYSCALL,
-	ROW_EXEC_NAME,
-	NAMETYPE("NORMAL"),
-	ROW_EXEC_CWD,
+	{ "argc", make_body_u32, B(process_exec, argc) },
+	ARGUMENT(0), ARGUMENT(1), ARGUMENT(2), ARGUMENT(3), ARGUMENT(4), ARGUMENT(5),
+	ARGUMENT(6), ARGUMENT(7), ARGUMENT(8), ARGUMENT(9), ARGUMENT(10), ARGUMENT(11),
+	ARGUMENT(12), ARGUMENT(13), ARGUMENT(14), ARGUMENT(15),
+	{ "SYSCALL", make_constants, 0, "execve execveat" },
+	{ "exe", make_exec_image },
+	{ "name", make_body_str, B(process_exec, called) },
+	{ "nametype", make_constant, 0, "NORMAL" },
+	{ "cwd", make_body_str, B(process_exec, cwd) },
 	{ "proctitle", make_body_line, B(process_exec, argv) },
+	ROWS_IDS,
 };
 
-#define JOINED TYPES("SYSCALL PATH CWD")
-
-#define OPEN_CALLS "open openat openat2 creat"
-#define CREATE_CALLS \
-	"open openat openat2 creat mkdir mkdirat mknod mknodat symlink symlinkat link linkat"
-static const struct field_row create_syscall[] = { TYPE("SYSCALL"), ROWS_SYSCALL(CREATE_CALLS) };
-static const struct field_row create_path[] = { TYPE("PATH"), NAME(file_create),
-						NAMETYPE("CREATE") };
-static const struct field_row create_joined[] = {
-	JOINED, ROWS_SYSCALL(CREATE_CALLS), NAME(file_create), NAMETYPE("CREATE"), ROW_CWD,
-};
-
-static const struct field_row open_syscall[] = { TYPE("SYSCALL"), ROWS_SYSCALL(OPEN_CALLS) };
-static const struct field_row open_path[] = { TYPE("PATH"), NAME(file_open_write),
-					      NAMETYPE("NORMAL") };
-static const struct field_row open_joined[] = {
-	JOINED, ROWS_SYSCALL(OPEN_CALLS), NAME(file_open_write), NAMETYPE("NORMAL"), ROW_CWD,
-};
-
+#define ON_FILE(calls) TYPES("SYSCALL PATH CWD"), ROWS_SYSCALL(calls)
 #define RENAME_CALLS "rename renameat renameat2"
-static const struct field_row rename_syscall[] = { TYPE("SYSCALL"), ROWS_SYSCALL(RENAME_CALLS) };
-static const struct field_row rename_from[] = {
-	TYPE("PATH"), { "name", make_body_file, B(file_rename, from) }, NAMETYPE("DELETE"),
+
+static const struct field_row audit_create[] = {
+	ON_FILE("open openat openat2 creat mkdir mkdirat mknod mknodat symlink symlinkat link linkat"),
+	PATH(file_create, file, "CREATE"),
 };
-static const struct field_row rename_to[] = {
-	TYPE("PATH"), { "name", make_body_file, B(file_rename, to) }, NAMETYPE("CREATE"),
+static const struct field_row audit_open[] = {
+	ON_FILE("open openat openat2 creat"),
+	PATH(file_open_write, file, "NORMAL"),
 };
-static const struct field_row rename_joined[] = {
-	JOINED,
-	ROWS_SYSCALL(RENAME_CALLS),
-	{ "name", make_rename_names },
-	{ "nametype", make_constants, 0, "DELETE CREATE" },
-	ROW_CWD,
+/* One view for each name: in lists, either name would go with either nametype. */
+static const struct field_row audit_rename_from[] = {
+	ON_FILE(RENAME_CALLS),
+	PATH(file_rename, from, "DELETE"),
+};
+static const struct field_row audit_rename_to[] = {
+	ON_FILE(RENAME_CALLS),
+	PATH(file_rename, to, "CREATE"),
+};
+static const struct field_row audit_unlink[] = {
+	ON_FILE("unlink unlinkat rmdir"),
+	PATH(file_unlink, file, "DELETE"),
+};
+static const struct field_row audit_attr[] = {
+	ON_FILE("chmod fchmod fchmodat chown fchown lchown fchownat setxattr fsetxattr lsetxattr"),
+	PATH(file_attr, file, "NORMAL"),
 };
 
-#define UNLINK_CALLS "unlink unlinkat rmdir"
-static const struct field_row unlink_syscall[] = { TYPE("SYSCALL"), ROWS_SYSCALL(UNLINK_CALLS) };
-static const struct field_row unlink_path[] = { TYPE("PATH"), NAME(file_unlink),
-						NAMETYPE("DELETE") };
-static const struct field_row unlink_joined[] = {
-	JOINED, ROWS_SYSCALL(UNLINK_CALLS), NAME(file_unlink), NAMETYPE("DELETE"), ROW_CWD,
-};
+#define CALL(calls) TYPES("SYSCALL"), ROWS_SYSCALL(calls)
 
-#define ATTR_CALLS "chmod fchmod fchmodat chown fchown lchown fchownat setxattr fsetxattr lsetxattr"
-static const struct field_row attr_syscall[] = { TYPE("SYSCALL"), ROWS_SYSCALL(ATTR_CALLS) };
-static const struct field_row attr_path[] = { TYPE("PATH"), NAME(file_attr), NAMETYPE("NORMAL") };
-static const struct field_row attr_joined[] = {
-	JOINED, ROWS_SYSCALL(ATTR_CALLS), NAME(file_attr), NAMETYPE("NORMAL"), ROW_CWD,
-};
-
-static const struct field_row ptrace_syscall[] = {
-	TYPE("SYSCALL"), ROWS_SYSCALL("ptrace process_vm_writev"),
-};
-static const struct field_row connect_syscall[] = { TYPE("SYSCALL"), ROWS_SYSCALL("connect") };
-static const struct field_row bind_syscall[] = { TYPE("SYSCALL"), ROWS_SYSCALL("bind") };
-static const struct field_row listen_syscall[] = { TYPE("SYSCALL"), ROWS_SYSCALL("listen") };
-static const struct field_row accept_syscall[] = { TYPE("SYSCALL"), ROWS_SYSCALL("accept accept4") };
+static const struct field_row audit_ptrace[] = { CALL("ptrace process_vm_writev") };
+static const struct field_row audit_connect[] = { CALL("connect") };
+static const struct field_row audit_bind[] = { CALL("bind") };
+static const struct field_row audit_listen[] = { CALL("listen") };
+static const struct field_row audit_accept[] = { CALL("accept accept4") };
 
 /* ---- which event is which ---------------------------------------------------------------- */
 
@@ -268,49 +231,34 @@ static bool is_from_internet(const struct ringfort_event *event)
 	return accepted->local.family == AF_INET || accepted->local.family == AF_INET6;
 }
 
-#define TABLE(type, source, rows, has_image, applies) \
-	{ ringfort_type_##type, source, rows, ARRAY_LENGTH(rows), has_image, applies }
-#define AUDITD(type, rows, has_image, applies) TABLE(type, SOURCE_AUDITD, rows, has_image, applies)
+#define TABLE(type, source, rows, applies) \
+	{ ringfort_type_##type, source, rows, ARRAY_LENGTH(rows), applies }
+#define AUDITD(type, rows, applies) TABLE(type, SOURCE_AUDITD, rows, applies)
 
 const struct record_table mapping_tables[] = {
-	TABLE(process_exec, SOURCE_PROCESS_CREATION, process_creation, true, succeeded),
-	TABLE(process_ptrace, SOURCE_PROCESS_ACCESS, process_access, true, NULL),
-	TABLE(file_create, SOURCE_FILE_EVENT, file_create, true, NULL),
-	TABLE(file_rename, SOURCE_FILE_EVENT, file_rename, true, NULL),
-	TABLE(file_open_write, SOURCE_FILE_EVENT, file_open_write, true, overwrites),
-	TABLE(file_open_write, SOURCE_FILE_WRITE, file_open_write, true, NULL),
-	TABLE(file_attr, SOURCE_FILE_ATTR, file_attr, true, NULL),
-	TABLE(file_rename, SOURCE_FILE_RENAME, file_rename, true, NULL),
-	TABLE(file_unlink, SOURCE_FILE_DELETE, file_unlink, true, NULL),
-	TABLE(net_connect, SOURCE_NETWORK_CONNECTION, net_connect, true, is_internet),
-	TABLE(net_accept, SOURCE_NETWORK_CONNECTION, net_accept, true, is_from_internet),
+	TABLE(process_exec, SOURCE_PROCESS_CREATION, process_creation, succeeded),
+	TABLE(process_ptrace, SOURCE_PROCESS_ACCESS, process_access, NULL),
+	TABLE(file_create, SOURCE_FILE_EVENT, file_create, NULL),
+	TABLE(file_rename, SOURCE_FILE_EVENT, file_rename, NULL),
+	TABLE(file_open_write, SOURCE_FILE_EVENT, file_open_write, overwrites),
+	TABLE(file_open_write, SOURCE_FILE_WRITE, file_open_write, NULL),
+	TABLE(file_attr, SOURCE_FILE_ATTR, file_attr, NULL),
+	TABLE(file_rename, SOURCE_FILE_RENAME, file_rename, NULL),
+	TABLE(file_unlink, SOURCE_FILE_DELETE, file_unlink, NULL),
+	TABLE(net_connect, SOURCE_NETWORK_CONNECTION, net_connect, is_internet),
+	TABLE(net_accept, SOURCE_NETWORK_CONNECTION, net_accept, is_from_internet),
 
-	AUDITD(process_exec, exec_execve, false, succeeded),
-	AUDITD(process_exec, exec_syscall, true, succeeded),
-	AUDITD(process_exec, exec_path, false, succeeded),
-	AUDITD(process_exec, exec_cwd, false, succeeded),
-	AUDITD(process_exec, exec_title, false, succeeded),
-	AUDITD(process_exec, exec_joined, true, succeeded),
-	AUDITD(file_create, create_syscall, true, NULL),
-	AUDITD(file_create, create_path, false, NULL),
-	AUDITD(file_create, create_joined, true, NULL),
-	AUDITD(file_open_write, open_syscall, true, NULL),
-	AUDITD(file_open_write, open_path, false, NULL),
-	AUDITD(file_open_write, open_joined, true, NULL),
-	AUDITD(file_rename, rename_syscall, true, NULL),
-	AUDITD(file_rename, rename_from, false, NULL),
-	AUDITD(file_rename, rename_to, false, NULL),
-	AUDITD(file_rename, rename_joined, true, NULL),
-	AUDITD(file_unlink, unlink_syscall, true, NULL),
-	AUDITD(file_unlink, unlink_path, false, NULL),
-	AUDITD(file_unlink, unlink_joined, true, NULL),
-	AUDITD(file_attr, attr_syscall, true, NULL),
-	AUDITD(file_attr, attr_path, false, NULL),
-	AUDITD(file_attr, attr_joined, true, NULL),
-	AUDITD(process_ptrace, ptrace_syscall, true, NULL),
-	AUDITD(net_connect, connect_syscall, true, NULL),
-	AUDITD(net_bind, bind_syscall, true, NULL),
-	AUDITD(net_listen, listen_syscall, true, NULL),
-	AUDITD(net_accept, accept_syscall, true, NULL),
+	AUDITD(process_exec, audit_exec, succeeded),
+	AUDITD(process_ptrace, audit_ptrace, NULL),
+	AUDITD(file_create, audit_create, NULL),
+	AUDITD(file_open_write, audit_open, NULL),
+	AUDITD(file_rename, audit_rename_from, NULL),
+	AUDITD(file_rename, audit_rename_to, NULL),
+	AUDITD(file_unlink, audit_unlink, NULL),
+	AUDITD(file_attr, audit_attr, NULL),
+	AUDITD(net_connect, audit_connect, NULL),
+	AUDITD(net_bind, audit_bind, NULL),
+	AUDITD(net_listen, audit_listen, NULL),
+	AUDITD(net_accept, audit_accept, NULL),
 };
 const size_t mapping_n_tables = ARRAY_LENGTH(mapping_tables);

@@ -26,6 +26,7 @@ struct field_row {
 	void (*make)(struct maker *maker, const struct field_row *row, struct sigma_value *ret);
 	size_t offset;    /* of what it is made of, in the struct of the type or of the process */
 	const char *text; /* a constant, or the set of an enumeration */
+	uint32_t index;   /* of an argument */
 };
 
 struct record_table {
@@ -33,7 +34,6 @@ struct record_table {
 	enum sigma_live_source source;
 	const struct field_row *rows;
 	size_t n_rows;
-	bool has_image; /* to be tried with the path as called, too */
 	bool (*applies)(const struct ringfort_event *event); /* NULL: always */
 };
 

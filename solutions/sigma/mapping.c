@@ -208,10 +208,8 @@ static int match_view(struct mapping *mapping, unsigned int as)
 			continue;
 		if (bound->table->applies && !bound->table->applies(event))
 			continue;
-		if (as == MATCHED_CALLED && !bound->table->has_image)
-			continue;
 		mapping->maker.called = as == MATCHED_CALLED;
-		mapping->matched_as = bound->table->has_image ? as : 0;
+		mapping->matched_as = as;
 		r = match_table(mapping, bound);
 		if (r < 0)
 			return r;

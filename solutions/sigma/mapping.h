@@ -31,7 +31,7 @@ enum {
 /* Valid during the callback. */
 struct mapping_hit {
 	const struct sigma_rule *rule;
-	unsigned int matched_as; /* 0: the event has no Image of two kinds */
+	unsigned int matched_as;
 	struct ringfort_matched matched[MAPPING_MAX_MATCHED];
 	uint32_t n_matched;
 };

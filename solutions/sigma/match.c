@@ -31,8 +31,19 @@ static int on_hit(unsigned int id, unsigned long long from, unsigned long long t
 {
 	struct scan *scan = userdata;
 
-	if (scan->is_ascii || scan->group->predicates[id].way == WAY_SCAN)
+	switch (scan->group->predicates[id].way) {
+	case WAY_HINT:
+		bit_set(scan->group->hinted, id);
+		add_candidates(scan->group, &scan->group->by_predicate, id);
+		break;
+	case WAY_SCAN_ASCII:
+		if (scan->is_ascii)
+			hit(scan->group, id);
+		break;
+	default:
 		hit(scan->group, id);
+		break;
+	}
 	return 0;
 }
 
@@ -67,21 +78,59 @@ static int scan_value(struct group *group, const struct group_field *field,
 	return r;
 }
 
+static const struct sigma_string *strings_of(const struct sigma_value *value, size_t *ret_n)
+{
+	if (value->type == SIGMA_LIST) {
+		*ret_n = value->n_list;
+		return value->list;
+	}
+	*ret_n = value->type == SIGMA_STRING;
+	return &value->string;
+}
+
+/* One scan over all values is much cheaper than one for each.  Return: bytes; 0: no room. */
+static size_t join_values(struct group *group, const struct sigma_value *values, size_t n)
+{
+	size_t n_joined = 0, n_strings;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct sigma_string *strings = strings_of(&values[i], &n_strings);
+
+		for (size_t k = 0; k < n_strings; k++) {
+			if (strings[k].n >= GROUP_MAX_JOINED - n_joined)
+				return 0;
+			memcpy(group->joined + n_joined, strings[k].text, strings[k].n);
+			n_joined += strings[k].n;
+			group->joined[n_joined++] = '\n';
+		}
+	}
+	return n_joined;
+}
+
+static int scan_keywords(struct group *group, const struct sigma_value *values, size_t n)
+{
+	struct sigma_string joined = { .text = group->joined };
+	bool is_ascii;
+	int r = 0;
+
+	if (!group->keywords.database)
+		return 0;
+	joined.n = join_values(group, values, n);
+	if (joined.n)
+		return scan_string(group, &group->keywords, &joined, &is_ascii);
+	for (size_t i = 0; i < n && !r; i++)
+		r = scan_value(group, &group->keywords, &values[i], &is_ascii);
+	return r;
+}
+
 /* Look at every value once; note what is there, what was hit, and which rules that concerns. */
 static int scan_event(struct group *group, const int *ids, const struct sigma_value *values,
 		      size_t n)
 {
-	size_t keywords = group->n_fields;
 	int r = 0;
 
-	group->is_ascii[keywords] = true;
 	for (size_t i = 0; i < n && !r; i++) {
-		if (values[i].type == SIGMA_ABSENT)
-			continue;
-		if (group->has_keywords)
-			r = scan_value(group, &group->keywords, &values[i],
-				       &group->is_ascii[keywords]);
-		if (r || ids[i] < 0)
+		if (values[i].type == SIGMA_ABSENT || ids[i] < 0)
 			continue;
 		group->values[ids[i]] = &values[i];
 		group->positions[ids[i]] = (unsigned int)i;
@@ -91,12 +140,10 @@ static int scan_event(struct group *group, const int *ids, const struct sigma_va
 		if (!group->is_ascii[ids[i]])
 			add_candidates(group, &group->by_other, (size_t)ids[i]);
 	}
-	if (group->has_keywords) {
-		add_candidates(group, &group->by_presence, keywords);
-		if (!group->is_ascii[keywords])
-			add_candidates(group, &group->by_other, keywords);
-	}
-	return r;
+	if (r || !group->has_keywords)
+		return r;
+	add_candidates(group, &group->by_presence, group->n_fields);
+	return scan_keywords(group, values, n);
 }
 
 static int test_keyword(struct group *group, const struct atom *atom)
@@ -138,19 +185,16 @@ static bool test(struct group *group, uint32_t index)
 static bool is_true(struct group *group, uint32_t index)
 {
 	const struct predicate *predicate = &group->predicates[index];
-	size_t slot;
 
 	if (bit_is_set(group->hit, index))
 		return true;
 	if (predicate->way == WAY_SCAN)
 		return false;
-	if (predicate->way == WAY_SCAN_ASCII) {
-		slot = predicate->field == NO_FIELD ? group->n_fields : predicate->field;
-		if (slot < group->n_fields && !group->values[slot])
-			return false;
-		if (group->is_ascii[slot])
-			return false;
-	}
+	if (predicate->way == WAY_HINT && !bit_is_set(group->hinted, index))
+		return false;
+	if (predicate->way == WAY_SCAN_ASCII &&
+	    (!group->values[predicate->field] || group->is_ascii[predicate->field]))
+		return false;
 	return test(group, index);
 }
 
@@ -225,6 +269,7 @@ int group_match(struct group *group, const int *ids, const struct sigma_value *v
 	memcpy(group->candidates, group->always, group->n_rule_words * sizeof(uint64_t));
 	memset(group->hit, 0, group->n_predicate_words * sizeof(uint64_t));
 	memset(group->known, 0, group->n_predicate_words * sizeof(uint64_t));
+	memset(group->hinted, 0, group->n_predicate_words * sizeof(uint64_t));
 	memset(group->values, 0, group->n_fields * sizeof(*group->values));
 	group->event = values;
 	group->n_event = n;
@@ -247,9 +292,9 @@ static int count_hit(unsigned int id, unsigned long long from, unsigned long lon
 static uint64_t scan_only(struct group *group, const struct group_field *field,
 			  const struct sigma_value *value)
 {
-	const struct sigma_string *strings = value->type == SIGMA_LIST ? value->list : &value->string;
-	size_t n = value->type == SIGMA_LIST ? value->n_list : value->type == SIGMA_STRING;
 	uint64_t n_hits = 0;
+	size_t n;
+	const struct sigma_string *strings = strings_of(value, &n);
 
 	for (size_t i = 0; i < n && field->database; i++)
 		if (strings[i].n)
@@ -263,11 +308,14 @@ uint64_t group_scan_only(struct group *group, const int *ids, const struct sigma
 {
 	uint64_t n_hits = 0;
 
-	for (size_t i = 0; i < n && i < SIGMA_MAX_FIELDS; i++) {
-		if (group->has_keywords)
-			n_hits += scan_only(group, &group->keywords, &values[i]);
+	for (size_t i = 0; i < n && i < SIGMA_MAX_FIELDS; i++)
 		if (ids[i] >= 0)
 			n_hits += scan_only(group, &group->fields[ids[i]], &values[i]);
+	if (group->keywords.database) {
+		struct sigma_value joined = { .type = SIGMA_STRING, .string.text = group->joined };
+
+		joined.string.n = join_values(group, values, n);
+		n_hits += scan_only(group, &group->keywords, &joined);
 	}
 	return n_hits;
 }

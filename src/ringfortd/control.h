@@ -25,6 +25,12 @@
 
 struct connection;
 
+/* So much at once, then so much a second. */
+struct control_bucket {
+	double tokens;
+	uint64_t since_ns; /* 0: full, since it was never asked */
+};
+
 /* What the control process knows of one solution. */
 struct control_solution {
 	bool used; /* the supervisor has told of it */
@@ -38,11 +44,11 @@ struct control_solution {
 	size_t n_output;
 	bool subscribed;
 	uint64_t started_token; /* barrier of its first subscription, until it has passed */
+	bool subscribing; /* types are not told to the sensor yet */
 	uint64_t types;
 	struct mailbox_progress progress;  /* of this run */
 	uint64_t n_delivered, n_lost;      /* of earlier runs */
-	double tokens; /* of the bucket that bounds its findings */
-	uint64_t tokens_ns;
+	struct control_bucket findings, subscriptions;
 	uint64_t n_findings, n_dropped, n_noise;
 	bool misbehaves_told;
 	uint64_t generation; /* of the content that was asked for */
@@ -111,7 +117,9 @@ struct control_solution *control_by_name(struct control *control, const char *na
 uint32_t control_slot(const struct control *control, const struct control_solution *solution);
 
 /* mailbox-turn.c */
-void mailbox_turn(struct control *control, struct control_solution *solution);
+/** mailbox_turn() - so many messages; true when there may be more */
+bool mailbox_turn(struct control *control, struct control_solution *solution);
+void mailbox_last_turn(struct control *control, struct control_solution *solution);
 void mailbox_health(struct control *control, struct control_solution *solution);
 
 /* findings.c */

@@ -14,9 +14,12 @@
 #include <string.h>
 
 #define TURN_MESSAGES 64
+#define LAST_TURNS 512 /* more than fit into a mailbox */
 #define NOISE_TOLERATED 16
 #define DROPS_TOLERATED 1000
 #define BURST_SECONDS 5
+#define SUBSCRIPTIONS 8 /* at once; then one a second: each may attach and detach hooks */
+#define BARRIERS_A_TURN 1 /* each makes the sensor drain */
 
 static void misbehaves(struct control *control, struct control_solution *solution, const char *why)
 {
@@ -36,18 +39,18 @@ static void noise(struct control *control, struct control_solution *solution)
 		misbehaves(control, solution, "it writes noise into its mailbox");
 }
 
-static bool may_find(struct control_solution *solution)
+/* rate a second, at most burst at once */
+static bool bucket_take(struct control_bucket *bucket, double rate, double burst)
 {
-	double rate = solution->view.findings_per_second;
 	uint64_t now = control_now_ns();
 
-	solution->tokens += rate * (double)(now - solution->tokens_ns) / 1e9;
-	solution->tokens_ns = now;
-	if (solution->tokens > rate * BURST_SECONDS)
-		solution->tokens = rate * BURST_SECONDS;
-	if (solution->tokens < 1)
+	bucket->tokens += rate * (double)(now - bucket->since_ns) / 1e9;
+	bucket->since_ns = now;
+	if (bucket->tokens > burst)
+		bucket->tokens = burst;
+	if (bucket->tokens < 1)
 		return false;
-	solution->tokens -= 1;
+	bucket->tokens -= 1;
 	return true;
 }
 
@@ -55,8 +58,9 @@ static void take_finding(struct control *control, struct control_solution *solut
 			 const struct mailbox_message *message)
 {
 	struct finding_decoded decoded;
+	double rate = solution->view.findings_per_second;
 
-	if (!may_find(solution)) {
+	if (!bucket_take(&solution->findings, rate, rate * BURST_SECONDS)) {
 		if (++solution->n_dropped == DROPS_TOLERATED)
 			misbehaves(control, solution, "it floods findings; those over its limit are dropped");
 		return;
@@ -78,17 +82,30 @@ static void copy_text(char *to, size_t room, const char *from, size_t n)
 	to[used] = '\0';
 }
 
-static void take_subscribe(struct control *control, struct control_solution *solution, uint64_t types)
+/*
+ * A solution that changes its mind all the time would have the sensor attach and detach hooks all
+ * the time.  What is over the rate waits, and what it says afterwards waits behind it.
+ */
+static void subscribe(struct control *control, struct control_solution *solution)
 {
 	struct message message = { .kind = MESSAGE_SUBSCRIBE,
 				   .slot = control_slot(control, solution) };
 
-	solution->types = types & solution->view.granted;
+	if (!bucket_take(&solution->subscriptions, 1, SUBSCRIPTIONS))
+		return;
+	solution->subscribing = false;
 	message.value[0] = solution->types;
 	control_tell_sensor(control, &message);
 	if (!solution->subscribed)
 		solution->started_token = control_barrier(control);
 	solution->subscribed = true;
+}
+
+static void take_subscribe(struct control *control, struct control_solution *solution, uint64_t types)
+{
+	solution->types = types & solution->view.granted;
+	solution->subscribing = true;
+	subscribe(control, solution);
 }
 
 /* Told once the hooks of its first subscription are attached: from then on it misses nothing. */
@@ -146,27 +163,36 @@ static void dispatch(struct control *control, struct control_solution *solution,
 		noise(control, solution);
 }
 
-void mailbox_turn(struct control *control, struct control_solution *solution)
+bool mailbox_turn(struct control *control, struct control_solution *solution)
 {
 	struct mailbox_message message;
-	bool barrier = false;
+	int n_barriers = 0;
 
 	tell_started(control, solution);
-	for (int i = 0; i < TURN_MESSAGES && solution->mailbox; i++) {
+	if (solution->subscribing)
+		subscribe(control, solution);
+	for (int i = 0; i < TURN_MESSAGES && !solution->subscribing; i++) {
 		int r = mailbox_take(solution->mailbox, &message);
 
 		if (r == 0)
-			return;
+			return false;
 		if (r < 0) {
 			noise(control, solution);
 			continue;
 		}
-		/* A barrier costs the sensor a drain: one a turn, the last token tells for all. */
-		if (message.kind == MAILBOX_BARRIER && barrier)
-			i = TURN_MESSAGES;
-		barrier |= message.kind == MAILBOX_BARRIER;
 		dispatch(control, solution, &message);
+		if (message.kind == MAILBOX_BARRIER && ++n_barriers == BARRIERS_A_TURN)
+			break;
 	}
+	return !solution->subscribing;
+}
+
+/* It is dead and writes no more: what it said last is still worth hearing. */
+void mailbox_last_turn(struct control *control, struct control_solution *solution)
+{
+	for (int i = 0; i < LAST_TURNS && mailbox_turn(control, solution); i++)
+		;
+	mailbox_read_progress(solution->mailbox, &solution->progress);
 }
 
 /* How it gets on, once a second; what follows from it is the supervisor's to decide. */

@@ -67,10 +67,9 @@ static void solution_down(struct control *control, struct control_solution *solu
 {
 	if (!solution->mailbox)
 		return;
-	mailbox_turn(control, solution);
+	mailbox_last_turn(control, solution);
 	on_output(solution->output_fd, EV_READ, solution);
 	log_last_line(solution);
-	mailbox_read_progress(solution->mailbox, &solution->progress);
 	for (uint32_t type = 0; type < RINGFORT_MAX_TYPES; type++) {
 		solution->n_delivered += solution->progress.n_delivered[type];
 		solution->n_lost += solution->progress.n_lost[type];
@@ -98,11 +97,10 @@ static int solution_up(struct control *control, const struct message *message, i
 	if (r < 0)
 		return r;
 	solution->class = message->class;
-	solution->subscribed = solution->misbehaves_told = false;
+	solution->subscribed = solution->subscribing = solution->misbehaves_told = false;
 	solution->types = solution->started_token = 0;
 	solution->generation = 0;
-	solution->tokens_ns = control_now_ns();
-	solution->tokens = solution->view.findings_per_second;
+	solution->findings = solution->subscriptions = (struct control_bucket){ 0 };
 	solution->said[0] = '\0';
 	solution->output_fd = take_fd(&fds[2]);
 	solution->output_event = event_new(control->base, solution->output_fd, EV_READ | EV_PERSIST,

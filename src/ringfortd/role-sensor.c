@@ -39,7 +39,8 @@ struct sensor_loop {
 	bool news[MESSAGE_CLASSES];
 	struct slot slots[SLOTS];
 	struct event_base *base;
-	struct event *due; /* when sensor_process() asked to be called again */
+	struct event *source; /* the sensor's descriptor; not watched while due is to come */
+	struct event *due;    /* when sensor_process() asked to be called again */
 	struct page_numbers numbers;
 	uint64_t page_ns;
 	int result;
@@ -136,10 +137,14 @@ static void process(struct sensor_loop *loop)
 	}
 	wake_readers(loop);
 	tell_numbers(loop, false);
+	/* The descriptor stays readable while a batch gathers: watched, it would end each at once. */
 	if (delay_ms >= 0) {
 		struct timeval delay = { .tv_usec = delay_ms * 1000 };
 
+		event_del(loop->source);
 		evtimer_add(loop->due, &delay);
+	} else {
+		event_add(loop->source, NULL);
 	}
 }
 
@@ -294,7 +299,7 @@ static int open_sensor(struct sensor_loop *loop)
 		.cgroup_path = cgroup_unified_path(),
 		.env = env,
 		.n_env = config->n_environment,
-		.host_mnt_ns = host_mount_namespace(),
+		.host_mnt_ns = loop->role->host_mnt_ns,
 		.log = on_log,
 	};
 	return sensor_new(&loop->sensor, &options);
@@ -312,8 +317,8 @@ static int open_loop(struct sensor_loop *loop)
 	ticker = event_new(loop->base, -1, EV_PERSIST, on_tick, loop);
 	if (!loop->due || !ticker || event_add(ticker, &tick) < 0)
 		return -ENOMEM;
-	source = event_new(loop->base, sensor_fd(loop->sensor), EV_READ | EV_PERSIST, on_sensor, loop);
-	if (!source || event_add(source, NULL) < 0)
+	loop->source = event_new(loop->base, sensor_fd(loop->sensor), EV_READ | EV_PERSIST, on_sensor, loop);
+	if (!loop->source || event_add(loop->source, NULL) < 0)
 		return -ENOMEM;
 	source = event_new(loop->base, loop->role->supervisor_fd, EV_READ | EV_PERSIST, on_message, loop);
 	if (!source || event_add(source, NULL) < 0)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "host/chroot.h"
 #include "ring/broadcast.h"
+#include "ringfortd/drop.h"
 #include "ringfortd/page.h"
 #include "ringfortd/role.h"
 #include "ringfortd/supervisor.h"
@@ -179,6 +180,7 @@ static pid_t start_sensor(const struct supervisor *supervisor, const struct hand
 	struct sensor_role role = { .supervisor_fd = hand->to_sensor[1],
 				    .control_fd = hand->between[0],
 				    .page_fd = hand->page_writer,
+				    .host_mnt_ns = supervisor->host_mnt_ns,
 				    .config = supervisor->config };
 	pid_t pid = fork();
 
@@ -392,6 +394,8 @@ static int start(struct supervisor *supervisor, struct hand_over *hand)
 {
 	int r;
 
+	/* Before we may enter another. */
+	supervisor->host_mnt_ns = host_mount_namespace();
 	r = host_leave_chroot();
 	if (r < 0) {
 		log_error("started in a chroot, and cannot make it a root of its own: %s", strerror(-r));

@@ -18,6 +18,7 @@ struct sensor_role {
 	int supervisor_fd; /* messages */
 	int control_fd;    /* messages */
 	int page_fd;       /* numbers, to write */
+	uint32_t host_mnt_ns; /* inode of the host's mount namespace */
 	const struct config *config;
 };
 

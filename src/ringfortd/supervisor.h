@@ -63,6 +63,7 @@ struct supervisor {
 	pid_t sensor_pid, control_pid;
 	struct visibility_class classes[MESSAGE_CLASSES];
 	uint32_t n_classes;
+	uint32_t host_mnt_ns;
 	struct unit *units[MESSAGE_SLOTS];
 	uint32_t n_units;
 	pid_t selftest_pid;

@@ -2,8 +2,8 @@
 /*
  * Probe, calls - which system calls make which types, and where their arguments are.
  *
- * The same for operations of io_uring.  One line per call.  Numbers of the 32-bit table stand beside the native ones, those that x32 has
- * for itself (from 512) have lines of their own.
+ * The same for operations of io_uring.  One line per call.  Numbers of the 32-bit table stand
+ * beside the native ones, those that x32 has for itself (from 512) have lines of their own.
  */
 #include "sensor/probe-internal.h"
 #include "probe.skel.h"

@@ -5,6 +5,7 @@
  * A hook is a place in the kernel with the programs that can sit there, in order of preference:
  * which of them fits is found by asking the kernel's BTF, never by its version.
  */
+#include "base/cleanup.h"
 #include "sensor/probe-internal.h"
 #include "probe.skel.h"
 
@@ -22,35 +23,44 @@
 	 TYPE(net_bind) | TYPE(net_listen) | TYPE(net_accept))
 #define URING_TYPES (CALL_TYPES & ~(TYPE(process_setid) | TYPE(process_ptrace)))
 
-/* One program that can serve a hook. */
+/* One program that can serve a hook, and what it takes. */
 struct candidate {
 	const char *program;
-	const char *tracepoint; /* NULL: needs none */
+	const char *tracepoint; /* that must exist */
 	uint32_t n_arguments;   /* that the tracepoint must have at least */
+	const char *function;   /* that must let itself be attached to */
 };
 
 struct hook {
 	const char *name;
-	uint64_t types; /* served here first of all */
-	uint64_t also;  /* types that have a part of their acts here */
+	uint64_t types;     /* served here first of all */
+	uint64_t also;      /* types that have a part of their acts here */
+	const char *remark; /* what it cannot do, or "" */
 	struct candidate candidates[3];
 };
 
 static const struct hook hooks[] = {
-	{ "tp_btf/sched_process_exec", TYPE(process_exec), 0, { { "process_exec", "sched_process_exec", 3 } } },
-	{ "tp_btf/task_newtask", TYPE(process_fork), 0, { { "process_fork", "task_newtask", 2 } } },
-	{ "tp_btf/sched_process_exit", TYPE(process_exit), 0,
+	{ "tp_btf/sched_process_exec", TYPE(process_exec), 0, "",
+	  { { "process_exec", "sched_process_exec", 3 } } },
+	{ "tp_btf/task_newtask", TYPE(process_fork), 0, "",
+	  { { "process_fork", "task_newtask", 2 } } },
+	{ "tp_btf/sched_process_exit", TYPE(process_exit), 0, "",
 	  { { "process_exit", "sched_process_exit", 2 },
 	    { "process_exit_live", "sched_process_exit", 1 } } },
-	{ "tp_btf/io_uring_submit_req", 0, URING_TYPES,
-	  { { "uring_submit_req", "io_uring_submit_req", 1 },
-	    { "uring_submit_sqe", "io_uring_submit_sqe", 1 } } },
-	{ "tp_btf/io_uring_complete", 0, URING_TYPES,
+	{ "fentry/__fput", TYPE(file_modify), 0, "",
+	  { { "file_modify", .function = "__fput" } } },
+	/* Completions before submissions, so that none of a request we saw is missed. */
+	{ "tp_btf/io_uring_complete", 0, URING_TYPES, "",
 	  { { "uring_complete_parts", "io_uring_complete", 4 },
 	    { "uring_complete", "io_uring_complete", 3 } } },
-	{ "tp_btf/io_uring_cqe_overflow", 0, URING_TYPES,
+	{ "tp_btf/io_uring_cqe_overflow", 0, URING_TYPES, "",
 	  { { "uring_overflow", "io_uring_cqe_overflow", 3 } } },
-	{ "tp_btf/sys_exit", CALL_TYPES, TYPE(process_exec), { { "sys_exit", "sys_exit", 2 } } },
+	{ "tp_btf/io_uring_submit_req", 0, URING_TYPES, "",
+	  { { "uring_submit_req", "io_uring_submit_req", 1 },
+	    { "uring_submit_sqe", "io_uring_submit_sqe", 1 } } },
+	{ "tp_btf/sys_exit", CALL_TYPES, TYPE(process_exec),
+	  "seen when the call is over: its strings are what the caller's memory says then",
+	  { { "sys_exit", "sys_exit", 2 } } },
 };
 
 #define N_HOOKS (sizeof(hooks) / sizeof(hooks[0]))
@@ -73,32 +83,67 @@ static int tracepoint_arguments(const struct btf *btf, const char *tracepoint)
 	return btf_is_func_proto(type) ? btf_vlen(type) - 1 : -1;
 }
 
-static bool fits(const struct btf *btf, const struct candidate *candidate)
+/*
+ * Does this kernel let programs sit on a function of its own?  Tried with one that does nothing,
+ * since one program that is refused would take the whole object with it.
+ */
+static int try_function(const char *function)
 {
-	if (!candidate->tracepoint)
-		return true;
-	return tracepoint_arguments(btf, candidate->tracepoint) >= (int)candidate->n_arguments;
+	struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY);
+	_cleanup_(closep) int program = -1, attached = -1;
+	int id = libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FENTRY);
+
+	if (id < 0)
+		return id;
+	options.attach_btf_id = (uint32_t)id;
+	program = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "Dual BSD/GPL", nothing,
+				sizeof(nothing) / sizeof(nothing[0]), &options);
+	if (program < 0)
+		return -errno;
+	attached = bpf_raw_tracepoint_open(NULL, program);
+	return attached < 0 ? -errno : 0;
+}
+
+/* 0, or why not. */
+static int try_candidate(const struct btf *btf, const struct candidate *candidate)
+{
+	if (candidate->function)
+		return try_function(candidate->function);
+	return tracepoint_arguments(btf, candidate->tracepoint) >= (int)candidate->n_arguments ? 0 : -ENOENT;
+}
+
+static void choose(struct probe *probe, size_t index, const struct btf *btf)
+{
+	struct probe_hook_state *state = &probe->hooks[index];
+	int r = -ENOENT;
+
+	for (const struct candidate *c = hooks[index].candidates; c->program; c++) {
+		struct bpf_program *program = bpf_object__find_program_by_name(probe->bpf->obj, c->program);
+
+		if (!state->program)
+			r = try_candidate(btf, c);
+		if (!state->program && r == 0)
+			state->program = program;
+		else
+			bpf_program__set_autoload(program, false);
+	}
+	if (!state->program)
+		snprintf(state->why, sizeof(state->why), "%s: %s", hooks[index].name,
+			 r == -ENOENT ? "this kernel has none" : strerror(-r));
 }
 
 int probe_hooks_choose(struct probe *probe)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	struct bpf_program *program;
 
 	if (!btf)
 		return -EOPNOTSUPP;
-	for (size_t i = 0; i < N_HOOKS; i++) {
-		for (const struct candidate *c = hooks[i].candidates; c->program; c++) {
-			program = bpf_object__find_program_by_name(probe->bpf->obj, c->program);
-			if (!probe->hooks[i].program && fits(btf, c))
-				probe->hooks[i].program = program;
-			else
-				bpf_program__set_autoload(program, false);
-		}
-		if (!probe->hooks[i].program)
-			snprintf(probe->hooks[i].why, sizeof(probe->hooks[i].why),
-				 "this kernel has no %s", hooks[i].name);
-	}
+	for (size_t i = 0; i < N_HOOKS; i++)
+		choose(probe, i, btf);
 	btf__free(btf);
 	return 0;
 }
@@ -109,8 +154,8 @@ static void attach(struct probe *probe, size_t index)
 
 	if (!state->program || state->link)
 		return;
-	state->why[0] = '\0';
 	state->link = bpf_program__attach(state->program);
+	state->failed = !state->link;
 	if (state->link)
 		return;
 	snprintf(state->why, sizeof(state->why), "%s: %s", hooks[index].name, strerror(errno));
@@ -145,22 +190,29 @@ int probe_attach(struct probe *probe, uint64_t types)
 	return 0;
 }
 
+static bool serves(const struct probe *probe, size_t index)
+{
+	return probe->hooks[index].program && !probe->hooks[index].failed;
+}
+
 void probe_describe(const struct probe *probe, uint32_t type,
 		    struct probe_description *ret_description)
 {
 	struct probe_description description = { PROBE_UNAVAILABLE, "", "no hook of the probe" };
 
+	if (type >= RINGFORT_MAX_TYPES)
+		type = 0;
 	for (size_t i = 0; i < N_HOOKS; i++) {
-		if (type >= RINGFORT_MAX_TYPES || !(hooks[i].types >> type & 1))
+		if (!(hooks[i].types >> type & 1))
 			continue;
 		description.hook = hooks[i].name;
-		description.why = probe->hooks[i].why;
-		description.level = description.why[0] ? PROBE_UNAVAILABLE : PROBE_NOTIFY;
+		description.why = serves(probe, i) ? hooks[i].remark : probe->hooks[i].why;
+		description.level = serves(probe, i) ? PROBE_NOTIFY : PROBE_UNAVAILABLE;
 	}
 	/* Some of its acts pass elsewhere: that part may be missing. */
 	for (size_t i = 0; i < N_HOOKS; i++)
 		if (description.level != PROBE_UNAVAILABLE && hooks[i].also >> type & 1 &&
-		    !description.why[0])
+		    !serves(probe, i))
 			description.why = probe->hooks[i].why;
 	*ret_description = description;
 }

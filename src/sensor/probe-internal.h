@@ -15,9 +15,10 @@ struct probe_bpf; /* the skeleton */
 
 /* A hook as it stands: which program serves it, and why not, if none does. */
 struct probe_hook_state {
-	struct bpf_program *program; /* NULL: this kernel has no such hook */
+	struct bpf_program *program; /* NULL: this kernel has no such hook, or refuses it */
 	struct bpf_link *link;       /* NULL: not attached */
-	char why[128];               /* "" unless it could not be attached */
+	bool failed;                 /* could not be attached */
+	char why[128];               /* why it does not serve, or why no better one does */
 };
 
 struct probe {

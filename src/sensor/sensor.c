@@ -22,7 +22,7 @@
 #define BYTES_PER_PROCESS 400
 
 #define MAX_RECORDS 65536 /* a call of sensor_process() */
-#define BATCH_MS 4        /* between drains of a busy stream */
+#define BATCH_MS 10       /* between drains of a busy stream */
 #define GATHER_MS 3       /* from the wake-up to the drain */
 #define READINGS_PER_TICK 64
 #define FLUSH_LIMIT_NS 100000000ull

@@ -244,7 +244,7 @@ void assert_actor(const struct probe_record *record, pid_t pid)
 	unsigned int tty;
 
 	own_stat(&start, &tty);
-	assert_int_equal(record->via & ~1u, 0);
+	assert_in_range(record->via, RINGFORT_VIA_SYSCALL, RINGFORT_VIA_KERNEL);
 	assert_int_equal(record->reserved, 0);
 	assert_in_range(record->n, 1, UINT64_MAX);
 	assert_in_range(record->cpu, 0, probe_n_cpus(probe) - 1);

@@ -72,7 +72,7 @@ void assert_called(const struct probe_record *record, const struct ringfort_file
 /** write_file() - a file in the scratch folder */
 void write_file(const char *name, const void *bytes, size_t n, unsigned int mode);
 
-/** the_start_ns() - start of a process, in the ticks that /proc knows */
+/** start_ticks() - start of a process, in the ticks that /proc knows */
 uint64_t start_ticks(uint64_t start_ns);
 
 #endif

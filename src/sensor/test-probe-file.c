@@ -380,6 +380,41 @@ static void calls_of_the_32_bit_table_are_told(void **state)
 	assert_int_equal(attr->new_gid, UINT32_MAX);
 }
 
+static void act_modify(void *argument)
+{
+	int fd = open("new", O_WRONLY), other = dup(fd);
+
+	if (write(fd, "x", 1) != 1)
+		_exit(99);
+	close(fd);
+	close(other);
+	close(open("new", O_RDONLY));
+	/* The exit closes this one. */
+	if (open("new", O_RDWR) < 0)
+		_exit(99);
+}
+
+static void a_file_that_was_open_for_writing_is_told_when_it_is_closed(void **state)
+{
+	struct probe_description description;
+	pid_t pid = perform(TYPE(file_modify), act_modify, NULL);
+
+	probe_describe(probe, ringfort_type_file_modify, &description);
+	if (description.level == PROBE_UNAVAILABLE) {
+		printf("# %s\n", description.why);
+		skip();
+	}
+	assert_int_equal(n_records(ringfort_type_file_modify, pid), 2);
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct probe_record *record = the_record(ringfort_type_file_modify, pid, i);
+		const struct ringfort_file_modify *body = body_of(record);
+
+		assert_actor(record, pid);
+		assert_int_equal(record->via, RINGFORT_VIA_KERNEL);
+		assert_opened(record, &body->file, in_scratch("new"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +428,7 @@ int main(void)
 		cmocka_unit_test(removed_names_are_told),
 		cmocka_unit_test(attributes_that_are_set_are_told),
 		cmocka_unit_test(calls_of_the_32_bit_table_are_told),
+		cmocka_unit_test(a_file_that_was_open_for_writing_is_told_when_it_is_closed),
 	};
 
 	probe_skip_unless_loadable();

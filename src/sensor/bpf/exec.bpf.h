@@ -21,7 +21,8 @@ struct exec_record {
 	struct ringfort_process_exec body;
 };
 
-#define EXEC_OFFSET(field) (offsetof(struct exec_record, body) + offsetof(struct ringfort_process_exec, field))
+#define EXEC_OFFSET(field) \
+	(offsetof(struct exec_record, body) + offsetof(struct ringfort_process_exec, field))
 
 const volatile struct probe_env env;
 

@@ -21,6 +21,11 @@ struct open_record {
 	};
 };
 
+struct modify_record {
+	struct probe_record head;
+	struct ringfort_file_modify body;
+};
+
 struct rename_record {
 	struct probe_record head;
 	struct ringfort_file_rename body;
@@ -54,33 +59,41 @@ static __always_inline uint32_t open_flags(const struct call *call)
 	return flags;
 }
 
-/* Do the last name of the call and the name of the file agree?  Eight bytes a step. */
-static __always_inline bool same_name(const uint8_t *called, const uint8_t *name, uint32_t length)
-{
-	uint64_t difference;
-	uint32_t i;
+struct comparison {
+	uint32_t called; /* in the scratch's called */
+	uint32_t name;   /* in its record */
+	uint32_t length; /* that is left */
+	uint32_t equal;
+};
 
-	for (i = 0; i < MAX_NAME; i += 8) {
-		if (i >= length)
-			return true;
-		difference = *(const uint64_t *)(called + i) ^ *(const uint64_t *)(name + i);
-		if (length - i < 8)
-			difference <<= (8 - (length - i)) * 8;
-		if (difference)
-			return false;
-	}
-	return true;
+/* Compare the next eight bytes, or what is left. */
+static long compare_step(uint32_t index, struct comparison *comparison)
+{
+	struct scratch *s = scratch_get();
+	uint32_t called = (comparison->called + index * 8) & (MAX_PATH - 1);
+	uint32_t name = (comparison->name + index * 8) & RECORD_MASK;
+	uint32_t length = comparison->length - index * 8;
+	uint64_t difference;
+
+	if (!s)
+		return 1;
+	difference = *(const uint64_t *)&s->called[called] ^ *(const uint64_t *)&s->record[name];
+	if (length < 8)
+		difference <<= (8 - length) * 8 & 63;
+	comparison->equal = difference == 0;
+	return difference != 0;
 }
 
 /**
  * is_called() - is the open file at record offset `at` the one that the call named?
  *
  * Asked where the descriptor table is shared: between the installation of the descriptor and the
- * end of the call another thread can put another file there.  Then name or mode differ, unless it chose them well; a name that is a
- * symbolic link differs as well, and we cannot tell.
+ * end of the call another thread can put another file there.  Then name or mode differ, unless
+ * it chose them well; a name that is a symbolic link differs as well, and we cannot tell.
  */
 __noinline uint32_t is_called(uint64_t file, uint64_t path, uint32_t flags, uint32_t at)
 {
+	struct comparison comparison = { .name = at, .equal = 1 };
 	struct scratch *s = scratch_get();
 	uint32_t length, begin;
 	long n;
@@ -103,7 +116,10 @@ __noinline uint32_t is_called(uint64_t file, uint64_t path, uint32_t flags, uint
 	begin = (n - 1 - length) & (MAX_PATH - 1);
 	if (begin && s->called[(begin - 1) & (MAX_PATH - 1)] != '/')
 		return 0;
-	return same_name(&s->called[begin], &s->record[at & RECORD_MASK], length);
+	comparison.called = begin;
+	comparison.length = length;
+	bpf_loop((length + 7) / 8, compare_step, &comparison, 0);
+	return comparison.equal;
 }
 
 /* Is the descriptor table ours alone?  Then nobody can have changed what the open put there. */
@@ -298,6 +314,25 @@ __noinline int handle_attr(void)
 		record->body.new_gid = owner_asked(call, call->args[call->is.value2 & 7]);
 	}
 	send(ringfort_type_file_attr, at);
+	return 0;
+}
+
+/*
+ * The last reference to an open file goes, by whichever way: close, exit, dup2, the last munmap,
+ * io_uring.  Only where the kernel lets programs sit on its functions.  Mostly the task that let
+ * go runs this, on its way back to user space; else a worker of the kernel, for nobody to name.
+ */
+SEC("fentry/__fput")
+int BPF_PROG(file_modify, struct file *file)
+{
+	struct scratch *s = scratch_get();
+	uint32_t offset = offsetof(struct modify_record, body.file), at = sizeof(struct modify_record);
+
+	if (!s || (file->f_mode & (FMODE_WRITE | FMODE_OPENED)) != (FMODE_WRITE | FMODE_OPENED) ||
+	    (file->f_inode->i_mode & S_IFMT) != S_IFREG)
+		return 0;
+	s->call.via = RINGFORT_VIA_KERNEL;
+	send(ringfort_type_file_modify, put_file(address_of(s, file), offset, at));
 	return 0;
 }
 

@@ -92,7 +92,8 @@ static __always_inline uint32_t put_unix_name(struct scratch *s, uint64_t sk,
 	length = LOAD(name, struct unix_address, len) - sizeof(uint16_t);
 	if (length == 0 || length > SUN_PATH + 1)
 		return at;
-	if (bpf_probe_read_kernel(&s->record[at], length, (void *)(name + OFFSET(struct unix_address, name[0].sun_path))))
+	name += OFFSET(struct unix_address, name[0].sun_path);
+	if (bpf_probe_read_kernel(&s->record[at], length, (void *)name))
 		return at;
 	/* The length of a path counts its NUL byte, that of an abstract name has none. */
 	if (s->record[at] != '\0')

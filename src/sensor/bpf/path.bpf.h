@@ -11,6 +11,7 @@
 #include "scratch.bpf.h"
 
 #define WALK_STEPS 128 /* names and mount points */
+#define WALK_STEPS_A_TURN 4
 #define WALK_TRUNCATED (1u << 31)
 #define SHORT_NAME 32 /* bytes that every kernel keeps in the dentry itself */
 
@@ -34,30 +35,81 @@ static __always_inline uint32_t sequence_of(uint64_t dentry)
 /*
  * Append the name of a dentry and a NUL byte.
  *
- * A rename in between shows in the sequence count.  Then, and for long names, the helper is
+ * A rename since the sequence count was read shows in it.  Then, and for long names, the helper is
  * asked, which stops at the first NUL byte, so that no stale byte can pass for a name.
  */
-static __always_inline uint32_t put_name(struct scratch *s, uint64_t dentry, uint64_t *ret_parent,
+static __always_inline uint32_t put_name(struct scratch *s, uint64_t dentry, uint32_t sequence,
 					 uint32_t at)
 {
-	uint64_t name, *to = (uint64_t *)&s->record[at & RECORD_MASK];
-	uint32_t sequence = sequence_of(dentry), length;
-	uint64_t inlined = short_name_of(dentry);
+	uint64_t *to = (uint64_t *)&s->record[at & RECORD_MASK];
+	uint64_t inlined = short_name_of(dentry), name;
+	uint32_t length;
 	long n;
 
-	*ret_parent = LOAD_ADDRESS(dentry, struct dentry, d_parent);
 	name = LOAD_ADDRESS(dentry, struct dentry, d_name.name);
 	length = LOAD(dentry, struct dentry, d_name.len);
 	if (name == inlined && length < SHORT_NAME && !(sequence & 1)) {
 		to[0] = load(inlined);
-		to[1] = load(inlined + 8);
-		to[2] = load(inlined + 16);
-		to[3] = load(inlined + 24);
+		if (length >= 8)
+			to[1] = load(inlined + 8);
+		if (length >= 16) {
+			to[2] = load(inlined + 16);
+			to[3] = load(inlined + 24);
+		}
 		if (sequence_of(dentry) == sequence)
 			return at + (length ? length + 1 : 0);
 	}
 	n = bpf_probe_read_kernel_str(to, MAX_NAME, (void *)name);
 	return n > 1 ? at + (uint32_t)n : at;
+}
+
+struct walk {
+	uint64_t mount;
+	uint64_t root;   /* of the mount */
+	uint64_t dentry; /* 0: arrived */
+	uint32_t begin;
+	uint32_t at;
+};
+
+/* One name, or from the root of a mount to where it is mounted. */
+static __always_inline void walk_step(struct scratch *s, struct walk *walk)
+{
+	uint64_t dentry = walk->dentry, parent;
+	uint32_t sequence;
+
+	if (dentry == walk->root) {
+		parent = LOAD_ADDRESS(walk->mount, struct mount, mnt_parent);
+		walk->dentry = 0;
+		if (parent == walk->mount)
+			return;
+		walk->dentry = LOAD_ADDRESS(walk->mount, struct mount, mnt_mountpoint);
+		walk->root = LOAD_ADDRESS(parent, struct mount, mnt.mnt_root);
+		walk->mount = parent;
+		return;
+	}
+	sequence = sequence_of(dentry);
+	parent = LOAD_ADDRESS(dentry, struct dentry, d_parent);
+	/* Its own parent and no root of a mount: memfds and the like, which have one name. */
+	walk->dentry = parent == dentry ? 0 : parent;
+	if (parent == dentry && walk->at != walk->begin)
+		return;
+	walk->at = put_name(s, dentry, sequence, walk->at);
+}
+
+/* Several steps a turn: each turn of bpf_loop() costs as much as half a name. */
+static long walk_some(uint32_t index, struct walk *walk)
+{
+	struct scratch *s = scratch_get();
+	struct walk now = *walk;
+	uint32_t i;
+
+	if (!s)
+		return 1;
+	now.at &= RECORD_MASK;
+	for (i = 0; i < WALK_STEPS_A_TURN && now.dentry; i++)
+		walk_step(s, &now);
+	*walk = now;
+	return !now.dentry || now.at - now.begin > MAX_PATH - WALK_STEPS_A_TURN * MAX_NAME;
 }
 
 /**
@@ -69,39 +121,21 @@ static __always_inline uint32_t put_name(struct scratch *s, uint64_t dentry, uin
  */
 __noinline uint32_t walk(uint64_t vfsmount, uint64_t dentry, uint32_t at)
 {
-	uint64_t mount = mount_of(vfsmount), parent;
-	uint64_t root = LOAD_ADDRESS(vfsmount, struct vfsmount, mnt_root);
 	struct scratch *s = scratch_get();
-	uint32_t begin, i;
+	struct walk walk = {
+		.mount = mount_of(vfsmount),
+		.root = LOAD_ADDRESS(vfsmount, struct vfsmount, mnt_root),
+		.dentry = dentry,
+		.begin = at & RECORD_MASK,
+		.at = at & RECORD_MASK,
+	};
 
 	if (!s)
 		return at;
-	at &= RECORD_MASK;
-	begin = at;
-	for (i = 0; i < WALK_STEPS && at - begin <= MAX_PATH - MAX_NAME; i++) {
-		if (dentry == root) {
-			/* The root of a mount: go on where it is mounted. */
-			parent = LOAD_ADDRESS(mount, struct mount, mnt_parent);
-			if (parent == mount)
-				goto out;
-			dentry = LOAD_ADDRESS(mount, struct mount, mnt_mountpoint);
-			mount = parent;
-			root = LOAD_ADDRESS(mount, struct mount, mnt.mnt_root);
-			continue;
-		}
-		/* Its own parent and no root of a mount: memfds and the like, which have one name. */
-		if (at != begin && LOAD_ADDRESS(dentry, struct dentry, d_parent) == dentry)
-			goto out;
-		at = put_name(s, dentry, &parent, at) & RECORD_MASK;
-		if (parent == dentry)
-			goto out;
-		dentry = parent;
-	}
-	return at | WALK_TRUNCATED;
-out:
-	if (at == begin)
-		s->record[at++ & RECORD_MASK] = '\0';
-	return at;
+	bpf_loop(WALK_STEPS / WALK_STEPS_A_TURN, walk_some, &walk, 0);
+	if (walk.at == walk.begin)
+		s->record[walk.at++ & RECORD_MASK] = '\0';
+	return walk.dentry ? walk.at | WALK_TRUNCATED : walk.at;
 }
 
 static __always_inline uint32_t walk_path(struct scratch *s, const struct path *path, uint32_t at)
@@ -209,6 +243,17 @@ static __always_inline long read_string(struct scratch *s, uint32_t at, uint32_t
 	return bpf_probe_read_kernel_str(to, size, (void *)from);
 }
 
+static __always_inline char first_byte(struct scratch *s, uint64_t from)
+{
+	char byte = 0;
+
+	if (s->call.via == RINGFORT_VIA_SYSCALL)
+		bpf_probe_read_user(&byte, sizeof(byte), (void *)from);
+	else
+		bpf_probe_read_kernel(&byte, sizeof(byte), (void *)from);
+	return byte;
+}
+
 /**
  * put_string() - append a string of the call, at most a path long
  * @offset: of the struct ringfort_span in the record
@@ -284,8 +329,7 @@ __noinline uint32_t put_called(uint64_t from, int32_t dirfd, uint32_t offset, ui
 		return at;
 	at &= RECORD_MASK;
 	begin = at;
-	n = read_string(s, at, 2, from);
-	absolute = n > 0 && s->record[at] == '/';
+	absolute = first_byte(s, from) == '/';
 	end = put_base(s, dirfd, absolute, at);
 	if (end & WALK_TRUNCATED)
 		flags |= 1u << RINGFORT_FILE_TRUNCATED;
@@ -332,7 +376,7 @@ static __always_inline uint32_t put_target(struct scratch *s, uint32_t offset, u
 
 	if (call->is.bits & PROBE_CALL_BY_FD)
 		file = call->file ? call->file : file_of(dirfd);
-	else if (call->args[call->is.flags & 7] & AT_EMPTY_PATH && read_string(s, at, 2, path) <= 1)
+	else if (call->args[call->is.flags & 7] & AT_EMPTY_PATH && first_byte(s, path) == '\0')
 		file = file_of(dirfd);
 	if (file)
 		return put_file(file, offset, at);
