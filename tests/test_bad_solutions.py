@@ -177,8 +177,13 @@ def close():
 @case("a solution that writes noise over its mailbox is noticed, and hurts itself only")
 def noise():
     bad = Bad("noise")
-    state = bad.run(until=lambda s: s["noise"] > 0)
+    state = bad.run(until=lambda s: s["noise"] > 0 and s["restarts"] > 0)
     show(state)
+    for _ in range(50):
+        done = bad.daemon.cli("status", "--json")
+        require(done.returncode in (0, 1), f"ringfort status: {done.stderr}")
+        lost = json.loads(done.stdout)["solutions"][0]["lost"]
+        require(lost < 1 << 40, f"its noise is believed: lost {lost}")
     bad.close()
 
 
