@@ -110,7 +110,7 @@ static size_t join_values(struct group *group, const struct sigma_value *values,
 static int scan_keywords(struct group *group, const struct sigma_value *values, size_t n)
 {
 	struct sigma_string joined = { .text = group->joined };
-	bool is_ascii;
+	bool is_ascii = true;
 	int r = 0;
 
 	if (!group->keywords.database)

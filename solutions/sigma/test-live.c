@@ -45,7 +45,7 @@ static void begin(struct record *record, uint16_t type, const char *exe, const c
 	record->event.process.uid = 1000;
 	record->event.process.exe = put_text(record, exe);
 	record->event.process.exe_called = put_text(record, called);
-	record->event.process.cwd = put_text(record, "/work");
+	record->event.process.cwd = put_text(record, "/srv");
 	record->event.process.parent_exe = put_text(record, "/usr/bin/make");
 }
 
