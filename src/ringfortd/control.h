@@ -121,6 +121,8 @@ uint32_t control_slot(const struct control *control, const struct control_soluti
 bool mailbox_turn(struct control *control, struct control_solution *solution);
 void mailbox_last_turn(struct control *control, struct control_solution *solution);
 void mailbox_health(struct control *control, struct control_solution *solution);
+/** mailbox_progress() - take over what it says of itself, unless it cannot be true */
+void mailbox_progress(struct control *control, struct control_solution *solution);
 
 /* findings.c */
 void findings_keep(struct control *control, struct control_solution *solution,
