@@ -78,7 +78,8 @@ static int send_end(struct connection *connection)
 static int connection_end(struct connection *connection, int result, const char *text)
 {
 	connection->end.result = result;
-	snprintf(connection->end.text, sizeof(connection->end.text), "%s", text);
+	snprintf(connection->end.text, sizeof(connection->end.text), "%.*s",
+		 (int)sizeof(connection->end.text) - 1, text);
 	connection->ending = true;
 	return send_end(connection);
 }
