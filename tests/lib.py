@@ -28,7 +28,7 @@ SANITIZED = os.environ.get("RINGFORT_TEST_SANITIZED") == "1"
 DAEMON = os.path.join(STAGE, "usr/sbin/ringfortd")
 CLI = os.path.join(STAGE, "usr/bin/ringfort")
 TRIGGER = os.path.join(BUILD, "tests/trigger")
-SOLUTIONS = os.path.join(BUILD, "tests/solutions")
+SOLUTIONS = os.environ.get("RINGFORT_SOLUTIONS", os.path.join(BUILD, "tests/solutions"))
 CGROUP2 = next((p for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
                 if os.path.exists(p + "/cgroup.procs") and os.path.exists(p + "/cgroup.controllers")), None)
 
@@ -398,6 +398,15 @@ class Daemon:
         self.end()
 
 
+def read_some(fd):
+    """What there is now to read from a pipe, as text."""
+    os.set_blocking(fd, False)
+    try:
+        return os.read(fd, 65536).decode(errors="replace")
+    except BlockingIOError:
+        return ""
+
+
 class Follower:
     """A command of ringfort that follows, its JSON lines kept as they come (those with `having` in them)."""
 
@@ -413,8 +422,7 @@ class Follower:
 
     def complaints(self):
         """What it has written to standard error so far."""
-        os.set_blocking(self.process.stderr.fileno(), False)
-        self.said += self.process.stderr.read() or ""
+        self.said += read_some(self.process.stderr.fileno())
         return self.said
 
     def _read(self):

@@ -398,12 +398,11 @@ def slow_reader():
             p99 = canary.p99()
             equal(daemon.solution("mirror")["lost"], 0, "lost by the solution")
             slow.send_signal(signal.SIGCONT)
-            os.set_blocking(slow.stderr.fileno(), False)
             error = ""
 
             def told():
                 nonlocal error
-                error += slow.stderr.read() or ""
+                error += lib.read_some(slow.stderr.fileno())
                 return "lost" in error
             with contextlib.suppress(lib.Failure):
                 lib.wait_until(told, 10, "what it missed")
