@@ -521,7 +521,7 @@ static int allocate_work(struct group *group)
 	group->known = calloc(group->n_predicate_words, sizeof(uint64_t));
 	group->hinted = calloc(group->n_predicate_words, sizeof(uint64_t));
 	group->candidates = calloc(group->n_rule_words, sizeof(uint64_t));
-	if (group->keywords.database) {
+	if (group->keywords.database || group->keywords.beyond) {
 		group->joined = malloc(GROUP_MAX_JOINED);
 		if (!group->joined)
 			return -ENOMEM;

@@ -12,7 +12,9 @@
  *
  * Triggers go into one vectorscan database per field, so that a value is read once, however
  * many rules there are; and so do the members of long lists.  What else a candidate asks for is
- * tested one by one: that is less work than to scan for it in every event.
+ * tested one by one: that is less work than to scan for it in every event.  Strings that hold a
+ * character beyond ASCII (rules list emoji by the thousand) go into a second database, which
+ * only values that are not ASCII are scanned with.
  *
  * Four ways to the truth of a predicate:
  *   SCAN        the hit of vectorscan is the answer;
@@ -55,9 +57,11 @@ struct index_lists {
 };
 
 struct group_field {
-	const char *name;      /* NULL: the keywords */
+	const char *name;        /* NULL: the keywords */
 	hs_database_t *database; /* or NULL: nothing to scan for */
-	uint32_t *empty_hits;  /* scanned predicates that an empty value makes true */
+	hs_database_t *beyond;   /* what only values beyond ASCII can have; or NULL */
+	bool asks_ascii;         /* does it matter whether a value is ASCII? */
+	uint32_t *empty_hits;    /* scanned predicates that an empty value makes true */
 	size_t n_empty_hits;
 };
 

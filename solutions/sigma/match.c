@@ -47,22 +47,30 @@ static int on_hit(unsigned int id, unsigned long long from, unsigned long long t
 	return 0;
 }
 
+static int scan_with(const hs_database_t *database, const struct sigma_string *string,
+		     struct scan *scan)
+{
+	if (!database || hs_scan(database, string->text, (unsigned int)string->n, 0,
+				 scan->group->scratch, on_hit, scan) == HS_SUCCESS)
+		return 0;
+	return -EIO;
+}
+
 static int scan_string(struct group *group, const struct group_field *field,
 		       const struct sigma_string *string, bool *is_ascii)
 {
 	struct scan scan = { .group = group };
+	int r;
 
 	if (!string->n) {
 		for (size_t i = 0; i < field->n_empty_hits; i++)
 			hit(group, field->empty_hits[i]);
 		return 0;
 	}
-	scan.is_ascii = text_is_ascii(string->text, string->n);
+	scan.is_ascii = !field->asks_ascii || text_is_ascii(string->text, string->n);
 	*is_ascii &= scan.is_ascii;
-	if (field->database && hs_scan(field->database, string->text, (unsigned int)string->n, 0,
-				       group->scratch, on_hit, &scan) != HS_SUCCESS)
-		return -EIO;
-	return 0;
+	r = scan_with(field->database, string, &scan);
+	return r || scan.is_ascii ? r : scan_with(field->beyond, string, &scan);
 }
 
 static int scan_value(struct group *group, const struct group_field *field,
@@ -113,7 +121,7 @@ static int scan_keywords(struct group *group, const struct sigma_value *values, 
 	bool is_ascii = true;
 	int r = 0;
 
-	if (!group->keywords.database)
+	if (!group->joined)
 		return 0;
 	joined.n = join_values(group, values, n);
 	if (joined.n)
@@ -311,7 +319,7 @@ uint64_t group_scan_only(struct group *group, const int *ids, const struct sigma
 	for (size_t i = 0; i < n && i < SIGMA_MAX_FIELDS; i++)
 		if (ids[i] >= 0)
 			n_hits += scan_only(group, &group->fields[ids[i]], &values[i]);
-	if (group->keywords.database) {
+	if (group->joined) {
 		struct sigma_value joined = { .type = SIGMA_STRING, .string.text = group->joined };
 
 		joined.string.n = join_values(group, values, n);

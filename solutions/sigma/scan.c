@@ -25,11 +25,6 @@ static void expressions_done(struct expressions *expressions)
 	free(expressions->ids);
 }
 
-static void database_freep(hs_database_t **database)
-{
-	hs_free_database(*database);
-}
-
 /* Once per expression and value is enough, so a value cannot cause a flood of hits. */
 static unsigned int flags_of(const struct atom *atom)
 {
@@ -96,26 +91,16 @@ static int compile(struct group *group, struct expressions *expressions, hs_data
 	return 1;
 }
 
-/* vectorscan is not asked about empty values: the answers are found here, once. */
-static int find_empty_hits(struct group *group, const struct expressions *expressions,
-			   struct group_field *field)
+static bool is_beyond(const struct atom *atom)
 {
-	static const struct sigma_value empty = { .type = SIGMA_STRING, .string = { "", 0 } };
-
-	field->empty_hits = calloc(expressions->n + 1, sizeof(*field->empty_hits));
-	if (!field->empty_hits)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < expressions->n; i++)
-		if (atom_test(group->predicates[expressions->ids[i]].atom, &empty, NULL) > 0)
-			field->empty_hits[field->n_empty_hits++] = expressions->ids[i];
-	return 0;
+	return atom->kind == ATOM_STRING && pattern_needs_beyond_ascii(&atom->pattern);
 }
 
-static int compile_field(struct group *group, struct group_field *field, const uint32_t *predicates,
-			 size_t n)
+/* One of the two databases of a field.  Return: as group_scan_compile(). */
+static int compile_part(struct group *group, const uint32_t *predicates, size_t n, bool beyond,
+			hs_database_t **ret)
 {
 	_cleanup_(expressions_done) struct expressions expressions = { 0 };
-	_cleanup_(database_freep) hs_database_t *database = NULL;
 	int r = 0;
 
 	expressions.texts = calloc(n + 1, sizeof(*expressions.texts));
@@ -124,15 +109,41 @@ static int compile_field(struct group *group, struct group_field *field, const u
 	if (!expressions.texts || !expressions.flags || !expressions.ids)
 		return -ENOMEM;
 	for (size_t i = 0; i < n && !r; i++)
-		r = add_expression(&expressions, &group->predicates[predicates[i]], predicates[i]);
-	if (!r)
-		r = compile(group, &expressions, &database);
-	if (!r)
-		r = find_empty_hits(group, &expressions, field);
-	if (r)
+		if (is_beyond(group->predicates[predicates[i]].atom) == beyond)
+			r = add_expression(&expressions, &group->predicates[predicates[i]],
+					   predicates[i]);
+	if (r || !expressions.n)
 		return r;
-	field->database = take_ptr(database);
+	return compile(group, &expressions, ret);
+}
+
+/* vectorscan is not asked about empty values: the answers are found here, once. */
+static int find_empty_hits(struct group *group, const uint32_t *predicates, size_t n,
+			   struct group_field *field)
+{
+	static const struct sigma_value empty = { .type = SIGMA_STRING, .string = { "", 0 } };
+
+	field->empty_hits = calloc(n + 1, sizeof(*field->empty_hits));
+	if (!field->empty_hits)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (atom_test(group->predicates[predicates[i]].atom, &empty, NULL) > 0)
+			field->empty_hits[field->n_empty_hits++] = predicates[i];
 	return 0;
+}
+
+static int compile_field(struct group *group, struct group_field *field, const uint32_t *predicates,
+			 size_t n)
+{
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		field->asks_ascii |= group->predicates[predicates[i]].way == WAY_SCAN_ASCII;
+	r = compile_part(group, predicates, n, false, &field->database);
+	if (!r)
+		r = compile_part(group, predicates, n, true, &field->beyond);
+	field->asks_ascii |= field->beyond != NULL;
+	return r ? r : find_empty_hits(group, predicates, n, field);
 }
 
 static uint32_t slot_of(const struct group *group, const struct predicate *predicate)
@@ -171,10 +182,9 @@ int group_scan_compile(struct group *group)
 static void field_done(struct group_field *field)
 {
 	hs_free_database(field->database);
+	hs_free_database(field->beyond);
 	free(field->empty_hits);
-	field->database = NULL;
-	field->empty_hits = NULL;
-	field->n_empty_hits = 0;
+	*field = (struct group_field){ .name = field->name };
 }
 
 void group_scan_done(struct group *group)
@@ -200,9 +210,15 @@ static int add_scratch(const hs_database_t *database, hs_scratch_t **scratch)
 
 int group_scan_scratch(struct group *group, hs_scratch_t **scratch)
 {
-	int r = add_scratch(group->keywords.database, scratch);
+	int r = 0;
 
-	for (size_t i = 0; i < group->n_fields && !r; i++)
-		r = add_scratch(group->fields[i].database, scratch);
+	for (size_t i = 0; i <= group->n_fields && !r; i++) {
+		const struct group_field *field =
+			i < group->n_fields ? &group->fields[i] : &group->keywords;
+
+		r = add_scratch(field->database, scratch);
+		if (!r)
+			r = add_scratch(field->beyond, scratch);
+	}
 	return r;
 }
