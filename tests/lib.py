@@ -27,8 +27,9 @@ LONG = os.environ.get("RINGFORT_TEST_LONG") == "1"
 SANITIZED = os.environ.get("RINGFORT_TEST_SANITIZED") == "1"
 DAEMON = os.path.join(STAGE, "usr/sbin/ringfortd")
 CLI = os.path.join(STAGE, "usr/bin/ringfort")
-TRIGGER = os.path.join(BUILD, "tests/trigger")
-SOLUTIONS = os.environ.get("RINGFORT_SOLUTIONS", os.path.join(BUILD, "tests/solutions"))
+PLAIN = os.environ.get("RINGFORT_PLAIN", BUILD)  # without sanitizers, also when the rest has them
+TRIGGER = os.path.join(PLAIN, "tests/trigger")
+SOLUTIONS = os.path.join(PLAIN, "tests/solutions")
 CGROUP2 = next((p for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
                 if os.path.exists(p + "/cgroup.procs") and os.path.exists(p + "/cgroup.controllers")), None)
 
