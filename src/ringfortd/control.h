@@ -36,6 +36,7 @@ struct control_solution {
 	bool used; /* the supervisor has told of it */
 	struct message_solution view;
 	uint32_t class;
+	uint64_t run; /* number of this life, the supervisor's */
 	struct mailbox_reader *mailbox; /* NULL while it does not run */
 	struct ring_reader *ring;       /* of its class: to see how far behind it is */
 	struct event *output_event;

@@ -95,6 +95,7 @@ static void subscribe(struct control *control, struct control_solution *solution
 		return;
 	solution->subscribing = false;
 	message.value[0] = solution->types;
+	message.value[1] = solution->run;
 	control_tell_sensor(control, &message);
 	if (!solution->subscribed)
 		solution->started_token = control_barrier(control);
@@ -127,6 +128,7 @@ static void take_barrier(struct control *control, struct control_solution *solut
 				   .class = solution->class };
 
 	message.value[0] = token;
+	message.value[1] = solution->run;
 	control_tell_sensor(control, &message);
 }
 

@@ -97,6 +97,7 @@ static int solution_up(struct control *control, const struct message *message, i
 	if (r < 0)
 		return r;
 	solution->class = message->class;
+	solution->run = message->value[0];
 	solution->subscribed = solution->subscribing = solution->misbehaves_told = false;
 	solution->types = solution->started_token = 0;
 	solution->generation = 0;
