@@ -20,12 +20,14 @@
 #define SEND_AT_ONCE 256 /* packets a turn, so that one reader does not keep the loop */
 #define STATUS_WAIT_NS 500000000ull
 #define RELOAD_WAIT_NS 60000000000ull
+#define IDLE_NS 5000000000ull /* connected, and has asked for nothing */
 
 struct connection {
 	struct control *control;
 	int fd;
 	struct event *readable;
 	struct wire_request request; /* operation 0: none yet */
+	uint64_t since_ns;           /* when it connected */
 	uint64_t token;              /* barrier to wait for */
 	uint64_t deadline_ns;
 	struct ring_reader *ring;         /* WIRE_EVENTS */
@@ -65,12 +67,15 @@ static void connection_free(struct connection *connection)
 	follow(control);
 }
 
+/* Return: what settle() wants to know. */
 static int connection_end(struct connection *connection, int result, const char *text)
 {
 	struct wire_end end = { .result = result };
 
 	snprintf(end.text, sizeof(end.text), "%s", text);
-	wire_send(connection->fd, WIRE_END, &end, sizeof(end));
+	/* Full of what went before: the turn comes here again. */
+	if (wire_send(connection->fd, WIRE_END, &end, sizeof(end)) == -EAGAIN)
+		return -EAGAIN;
 	return -ESHUTDOWN;
 }
 
@@ -108,8 +113,9 @@ static int begin_reload(struct connection *connection)
 			continue;
 		if (!name[0] && !solution->mailbox)
 			continue;
+		if (!control_tell_supervisor(control, &message))
+			return connection_end(connection, -EBUSY, "ringfortd is busy; try again");
 		connection->reloading |= 1ull << slot;
-		control_tell_supervisor(control, &message);
 	}
 	connection->deadline_ns = control_now_ns() + RELOAD_WAIT_NS;
 	if (connection->reloading)
@@ -134,7 +140,8 @@ static int begin_command(struct connection *connection)
 	message.slot = control_slot(control, solution);
 	message.value[0] = connection->ticket = ++control->ticket;
 	message.value[1] = connection->request.operation;
-	control_tell_supervisor(control, &message);
+	if (!control_tell_supervisor(control, &message))
+		return connection_end(connection, -EBUSY, "ringfortd is busy; try again");
 	return 0;
 }
 
@@ -151,7 +158,6 @@ static int begin(struct connection *connection)
 				      "ringfort and ringfortd are of different versions");
 	switch (request->operation) {
 	case WIRE_STATUS:
-		connection->token = control_barrier(control);
 		connection->deadline_ns = control_now_ns() + STATUS_WAIT_NS;
 		return 0;
 	case WIRE_EVENTS:
@@ -274,17 +280,26 @@ static int turn_findings(struct connection *connection)
 	return r;
 }
 
+/* What was written is all that there is to say. */
+static int answer(struct connection *connection)
+{
+	int r = send_json(connection);
+
+	return connection_end(connection, r, r < 0 ? "the answer does not fit the socket" : "");
+}
+
 static int turn_status(struct connection *connection)
 {
 	struct control *control = connection->control;
 
+	if (!connection->token)
+		connection->token = control_barrier(control);
 	if (!control_passed(control, connection->token) &&
 	    control_now_ns() < connection->deadline_ns)
 		return 0;
 	json_reset(&control->json);
 	report_status(control, &control->json);
-	send_json(connection);
-	return connection_end(connection, 0, "");
+	return answer(connection);
 }
 
 static int turn_doctor(struct connection *connection)
@@ -295,8 +310,7 @@ static int turn_doctor(struct connection *connection)
 		return 0;
 	json_reset(&control->json);
 	report_doctor(control, &control->json);
-	send_json(connection);
-	return connection_end(connection, 0, "");
+	return answer(connection);
 }
 
 static int reload_answer(struct connection *connection, uint32_t slot, const char *result,
@@ -387,6 +401,7 @@ int connection_accept(struct control *control, int fd)
 	}
 	connection->control = control;
 	connection->fd = fd;
+	connection->since_ns = control_now_ns();
 	connection->readable = event_new(control->base, fd, EV_READ | EV_PERSIST, on_readable, connection);
 	if (!connection->readable || event_add(connection->readable, NULL) < 0) {
 		close(fd);
@@ -399,9 +414,16 @@ int connection_accept(struct control *control, int fd)
 
 void connections_tick(struct control *control)
 {
-	for (size_t i = 0; i < CONTROL_CONNECTIONS; i++)
-		if (control->connections[i] && control->connections[i]->request.operation)
-			settle(control->connections[i], turn(control->connections[i]));
+	uint64_t now = control_now_ns();
+
+	for (size_t i = 0; i < CONTROL_CONNECTIONS; i++) {
+		struct connection *connection = control->connections[i];
+
+		if (connection && connection->request.operation)
+			settle(connection, turn(connection));
+		else if (connection && now - connection->since_ns >= IDLE_NS)
+			connection_free(connection);
+	}
 }
 
 void connections_probed(struct control *control, const struct message *message)
