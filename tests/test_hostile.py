@@ -108,9 +108,13 @@ def idle():
 def giant():
     mirror = Solution("mirror", "mirror", ["report", "process.exec"])
     with lib.Daemon([mirror]) as daemon:
-        subprocess.run(["/bin/true", "giant-marker"] + ["\x01" * 100000] * 1, check=True)
+        subprocess.run(["/bin/true", "giant-marker"] + ["\x01" * 100000], check=True)
         wait_until(lambda: any("giant-marker" in str(f) for f in daemon.findings()), 5,
                    "the finding about it in ringfort findings")
+        for _ in range(300):
+            subprocess.run(["/bin/true", "x" * 2000], check=True)
+        wait_until(lambda: sum("xxxx" in str(f) for f in daemon.findings()) == 300, 10,
+                   "300 findings, to the end")
 
 
 @case("a solution that stays behind is told to have lost events while it does")

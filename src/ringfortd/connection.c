@@ -35,7 +35,7 @@ struct connection {
 	uint64_t told_lost[RINGFORT_MAX_TYPES];
 	struct journal_cursor *cursor; /* WIRE_FINDINGS */
 	const char *line;
-	size_t n_line;
+	size_t n_line, n_sent; /* bytes, and those that went ahead in parts */
 	bool caught_up;
 	uint64_t ticket;         /* WIRE_START and its like */
 	uint64_t reloading;      /* WIRE_RELOAD: mask of slots without an answer */
@@ -243,6 +243,27 @@ static bool line_wanted(const struct connection *connection)
 	       (!request->types || request->types & 1ull << type) && time_ns >= request->since_ns;
 }
 
+/* An attacker chooses how long a command line is: no finding is too long to be shown. */
+static int send_line(struct connection *connection)
+{
+	int r;
+
+	while (connection->n_line - connection->n_sent > WIRE_PART_BYTES) {
+		r = wire_send(connection->fd, WIRE_PART, connection->line + connection->n_sent,
+			      WIRE_PART_BYTES);
+		if (r < 0)
+			return r;
+		connection->n_sent += WIRE_PART_BYTES;
+	}
+	r = wire_send(connection->fd, WIRE_JSON, connection->line + connection->n_sent,
+		      connection->n_line - connection->n_sent);
+	if (r < 0)
+		return r;
+	connection->line = NULL;
+	connection->n_sent = 0;
+	return 0;
+}
+
 static int turn_findings(struct connection *connection)
 {
 	int r;
@@ -262,12 +283,9 @@ static int turn_findings(struct connection *connection)
 				continue;
 			}
 		}
-		r = wire_send(connection->fd, WIRE_JSON, connection->line, connection->n_line);
-		if (r == -EMSGSIZE)
-			r = 0; /* an old line of another version: not for this socket */
+		r = send_line(connection);
 		if (r < 0)
 			return r;
-		connection->line = NULL;
 		if (i == SEND_AT_ONCE - 1)
 			return 0;
 	}
