@@ -16,6 +16,7 @@ struct ring_reader {
 	uint64_t wanted;
 	uint64_t counts[RINGFORT_MAX_TYPES]; /* of each type, up to position */
 	uint64_t lost[RINGFORT_MAX_TYPES];
+	uint64_t n_lost; /* of all types */
 	struct ringfort_event *event; /* RINGFORT_MAX_EVENT bytes */
 };
 
@@ -95,6 +96,11 @@ uint64_t ring_reader_lost(const struct ring_reader *reader, uint32_t type)
 	return type < RINGFORT_MAX_TYPES ? reader->lost[type] : 0;
 }
 
+uint64_t ring_reader_lost_in_all(const struct ring_reader *reader)
+{
+	return reader->n_lost;
+}
+
 uint64_t ring_reader_position(const struct ring_reader *reader)
 {
 	return reader->position;
@@ -120,8 +126,10 @@ static void count_reached(struct ring_reader *reader, uint32_t type, uint64_t co
 	if (count <= reader->counts[type])
 		return;
 	reader->counts[type] = count;
-	if (reader->wanted & 1ull << type)
-		reader->lost[type] += passed - delivered;
+	if (!(reader->wanted & 1ull << type))
+		return;
+	reader->lost[type] += passed - delivered;
+	reader->n_lost += passed - delivered;
 }
 
 /* Copy one checkpoint; false when the writer was at it. */

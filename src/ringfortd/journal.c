@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#define JOURNAL_LINE_MAX (1024u * 1024)
+#define JOURNAL_LINE_MAX (2u * 1024 * 1024) /* of a finding whose every byte must be escaped */
 
 struct journal {
 	int folder_fd;
@@ -123,8 +123,10 @@ static int rotate(struct journal *journal)
 {
 	char name[32];
 
+	/* After a failure the same file is tried again: history is not dropped for files that never came to be. */
+	if (journal->fd >= 0)
+		journal->newest++;
 	journal->fd = close_fd(journal->fd);
-	journal->newest++;
 	while (journal->newest - journal->oldest >= journal->n_files) {
 		file_name(name, journal->oldest++);
 		unlinkat(journal->folder_fd, name, 0);

@@ -28,14 +28,14 @@ static void misbehaves(struct control *control, struct control_solution *solutio
 
 	if (solution->misbehaves_told)
 		return;
-	solution->misbehaves_told = true;
 	snprintf(message.text, sizeof(message.text), "%s", why);
-	control_tell_supervisor(control, &message);
+	solution->misbehaves_told = control_tell_supervisor(control, &message);
 }
 
 static void noise(struct control *control, struct control_solution *solution)
 {
-	if (++solution->n_noise == NOISE_TOLERATED)
+	solution->n_noise++;
+	if (++solution->n_noise_now >= NOISE_TOLERATED)
 		misbehaves(control, solution, "it writes noise into its mailbox");
 }
 
@@ -61,7 +61,8 @@ static void take_finding(struct control *control, struct control_solution *solut
 	double rate = solution->view.findings_per_second;
 
 	if (!bucket_take(&solution->findings, rate, rate * BURST_SECONDS)) {
-		if (++solution->n_dropped == DROPS_TOLERATED)
+		solution->n_dropped++;
+		if (++solution->n_dropped_now >= DROPS_TOLERATED)
 			misbehaves(control, solution, "it floods findings; those over its limit are dropped");
 		return;
 	}
@@ -93,12 +94,14 @@ static void subscribe(struct control *control, struct control_solution *solution
 
 	if (!bucket_take(&solution->subscriptions, 1, SUBSCRIPTIONS))
 		return;
-	solution->subscribing = false;
 	message.value[0] = solution->types;
-	control_tell_sensor(control, &message);
+	message.value[1] = solution->run;
+	if (!control_tell_sensor(control, &message))
+		return;
 	if (!solution->subscribed)
 		solution->started_token = control_barrier(control);
-	solution->subscribed = true;
+	solution->subscribed |= solution->started_token != 0;
+	solution->subscribing = !solution->subscribed;
 }
 
 static void take_subscribe(struct control *control, struct control_solution *solution, uint64_t types)
@@ -116,18 +119,26 @@ static void tell_started(struct control *control, struct control_solution *solut
 
 	if (!solution->started_token || !control_passed(control, solution->started_token))
 		return;
-	solution->started_token = 0;
-	control_tell_supervisor(control, &message);
+	if (control_tell_supervisor(control, &message))
+		solution->started_token = 0;
 }
 
-static void take_barrier(struct control *control, struct control_solution *solution, uint64_t token)
+/* While the sensor is held up it waits, and what is said afterwards waits behind it. */
+static void bar(struct control *control, struct control_solution *solution)
 {
 	struct message message = { .kind = MESSAGE_BARRIER,
 				   .slot = control_slot(control, solution),
 				   .class = solution->class };
 
-	message.value[0] = token;
-	control_tell_sensor(control, &message);
+	message.value[0] = solution->barrier;
+	message.value[1] = solution->run;
+	solution->barring = !control_tell_sensor(control, &message);
+}
+
+static void take_barrier(struct control *control, struct control_solution *solution, uint64_t token)
+{
+	solution->barrier = token;
+	bar(control, solution);
 }
 
 static void take_reloaded(struct control *control, struct control_solution *solution,
@@ -171,7 +182,9 @@ bool mailbox_turn(struct control *control, struct control_solution *solution)
 	tell_started(control, solution);
 	if (solution->subscribing)
 		subscribe(control, solution);
-	for (int i = 0; i < TURN_MESSAGES && !solution->subscribing; i++) {
+	if (solution->barring)
+		bar(control, solution);
+	for (int i = 0; i < TURN_MESSAGES && !solution->subscribing && !solution->barring; i++) {
 		int r = mailbox_take(solution->mailbox, &message);
 
 		if (r == 0)
@@ -184,7 +197,7 @@ bool mailbox_turn(struct control *control, struct control_solution *solution)
 		if (message.kind == MAILBOX_BARRIER && ++n_barriers == BARRIERS_A_TURN)
 			break;
 	}
-	return !solution->subscribing;
+	return !solution->subscribing && !solution->barring;
 }
 
 /* It is dead and writes no more: what it said last is still worth hearing. */

@@ -23,20 +23,16 @@
 #define QUIET_TICK_US 50000 /* otherwise: an idle machine stays idle */
 #define HEALTH_NS 1000000000ull
 #define OUTPUT_AT_ONCE 4096
+#define LAST_OUTPUTS 32 /* more than a pipe holds */
 
-/* Keep the last bytes; a solution that prints without end costs one read a tick. */
-static void on_output(evutil_socket_t fd, short what, void *userdata)
+/* Keep the last bytes; a solution that prints without end costs one read a tick.  True: there may be more. */
+static bool read_output(struct control_solution *solution)
 {
-	struct control_solution *solution = userdata;
 	char bytes[OUTPUT_AT_ONCE];
-	ssize_t n = read((int)fd, bytes, sizeof(bytes));
+	ssize_t n = solution->output_fd < 0 ? 0 : read(solution->output_fd, bytes, sizeof(bytes));
 
-	if (n < 0 && errno == EAGAIN)
-		return;
-	if (n <= 0) {
-		event_del(solution->output_event);
-		return;
-	}
+	if (n <= 0)
+		return false;
 	if (solution->n_output + (size_t)n > sizeof(solution->output)) {
 		size_t drop = solution->n_output + (size_t)n - sizeof(solution->output);
 
@@ -45,6 +41,7 @@ static void on_output(evutil_socket_t fd, short what, void *userdata)
 	}
 	memcpy(solution->output + solution->n_output, bytes, (size_t)n);
 	solution->n_output += (size_t)n;
+	return true;
 }
 
 /* The last line that it printed is often the reason of its end. */
@@ -69,7 +66,8 @@ static void solution_down(struct control *control, struct control_solution *solu
 	if (!solution->mailbox)
 		return;
 	mailbox_last_turn(control, solution);
-	on_output(solution->output_fd, EV_READ, solution);
+	for (int i = 0; i < LAST_OUTPUTS && read_output(solution); i++)
+		;
 	log_last_line(solution);
 	for (uint32_t type = 0; type < RINGFORT_MAX_TYPES; type++) {
 		solution->n_delivered += solution->progress.n_delivered[type];
@@ -78,9 +76,6 @@ static void solution_down(struct control *control, struct control_solution *solu
 	solution->progress = (struct mailbox_progress){ 0 };
 	solution->mailbox = mailbox_reader_close(solution->mailbox);
 	solution->ring = ring_reader_close(solution->ring);
-	if (solution->output_event)
-		event_free(solution->output_event);
-	solution->output_event = NULL;
 	solution->output_fd = close_fd(solution->output_fd);
 	connections_gone(control, control_slot(control, solution));
 }
@@ -98,16 +93,15 @@ static int solution_up(struct control *control, const struct message *message, i
 	if (r < 0)
 		return r;
 	solution->class = message->class;
+	solution->run = message->value[0];
 	solution->subscribed = solution->subscribing = solution->misbehaves_told = false;
+	solution->barring = false;
+	solution->n_noise_now = solution->n_dropped_now = 0;
 	solution->types = solution->started_token = 0;
 	solution->generation = 0;
 	solution->findings = solution->subscriptions = (struct control_bucket){ 0 };
 	solution->said[0] = '\0';
 	solution->output_fd = take_fd(&fds[2]);
-	solution->output_event = event_new(control->base, solution->output_fd, EV_READ | EV_PERSIST,
-					   on_output, solution);
-	if (!solution->output_event || event_add(solution->output_event, NULL) < 0)
-		return -ENOMEM;
 	return 0;
 }
 
@@ -215,11 +209,13 @@ static void on_tick(evutil_socket_t fd, short what, void *userdata)
 		if (!control->solutions[slot].mailbox)
 			continue;
 		mailbox_turn(control, &control->solutions[slot]);
+		read_output(&control->solutions[slot]);
 		if (health)
 			mailbox_health(control, &control->solutions[slot]);
 	}
 	selftest_tick(control);
 	connections_tick(control);
+	control_subscribe(control);
 	if (busy(control))
 		next.tv_usec = TICK_US;
 	evtimer_add(control->tick, &next);

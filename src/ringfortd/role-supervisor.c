@@ -34,6 +34,7 @@
 #define JOURNALD_SOCKET "/run/systemd/journal/socket"
 #define GROUP "ringfort"
 #define ROLE_PATIENCE_US 3000000
+#define MESSAGES_A_TURN 64 /* of control: signals have their turn however many it sends */
 
 /* What the roles are handed; the supervisor's copies are closed when they run. */
 struct hand_over {
@@ -265,9 +266,12 @@ static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 	struct message message;
 	int r;
 
-	while ((r = message_receive_fd((int)fd, &message, fds)) > 0)
+	while ((r = message_receive_fd((int)fd, &message, fds)) > 0) {
+		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
+			close_fd(fds[i]);
 		if (message.kind == MESSAGE_MARK)
 			selftest_marked(supervisor);
+	}
 	if (r < 0 && !supervisor->ending)
 		supervisor_end(supervisor, EX_SOFTWARE);
 }
@@ -277,9 +281,12 @@ static void on_control(evutil_socket_t fd, short what, void *userdata)
 	struct supervisor *supervisor = userdata;
 	int fds[MESSAGE_MAX_FDS];
 	struct message message;
-	int r;
+	int r = 0;
 
-	while ((r = message_receive_fd((int)fd, &message, fds)) > 0) {
+	for (int n = 0; n < MESSAGES_A_TURN; n++) {
+		r = message_receive_fd((int)fd, &message, fds);
+		if (r <= 0)
+			break;
 		/* Control hands over no descriptors; it may be the attacker's by now. */
 		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
 			close_fd(fds[i]);

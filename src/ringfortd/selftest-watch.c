@@ -55,9 +55,9 @@ void selftest_start(struct control *control)
 	if (ring_reader_open(&watch->ring, control->role->ring_fd) < 0)
 		return;
 	watch->seen = watch->performed = 0;
+	watch->token = 0;
 	enter(watch, SELFTEST_ATTACHING, ATTACH_WAIT_NS);
 	control_subscribe(control);
-	watch->token = control_barrier(control);
 }
 
 void selftest_performed(struct control *control, uint64_t performed)
@@ -67,8 +67,19 @@ void selftest_performed(struct control *control, uint64_t performed)
 	if (watch->step != SELFTEST_ACTING)
 		return;
 	watch->performed = performed;
-	watch->token = control_barrier(control);
+	control_barrier(control);
 	enter(watch, SELFTEST_WAITING, LATE_WAIT_NS);
+}
+
+/* Every hook is attached: a barrier behind the subscription has passed. */
+static bool attached(struct control *control)
+{
+	struct selftest_watch *watch = &control->selftest;
+
+	control_subscribe(control);
+	if (!watch->token && control->subscribed == ~1ull)
+		watch->token = control_barrier(control);
+	return control_passed(control, watch->token);
 }
 
 static void read_ring(struct selftest_watch *watch)
@@ -90,9 +101,9 @@ void selftest_tick(struct control *control)
 		return;
 	read_ring(watch);
 	late = control_now_ns() >= watch->deadline_ns;
-	if (watch->step == SELFTEST_ATTACHING && (late || control_passed(control, watch->token))) {
-		enter(watch, SELFTEST_ACTING, ACT_WAIT_NS);
-		control_tell_supervisor(control, &perform);
+	if (watch->step == SELFTEST_ATTACHING && (attached(control) || late)) {
+		if (control_tell_supervisor(control, &perform))
+			enter(watch, SELFTEST_ACTING, ACT_WAIT_NS);
 	} else if (watch->step == SELFTEST_ACTING && late) {
 		log_warning("the self-test did not end in time");
 		finish(control);

@@ -34,6 +34,7 @@ struct unit {
 	struct supervisor *supervisor;
 	uint32_t slot;
 	uint32_t class;
+	uint64_t run; /* number of its present or last life */
 	const struct config_solution *entry; /* NULL: taken by default */
 	struct manifest manifest;
 	char package[PATH_MAX];

@@ -168,6 +168,7 @@ static int unit_up(struct unit *unit)
 					{ wake_read, WAKE_TARGET } };
 	snprintf(channel, sizeof(channel), CHANNEL_VARIABLE "=" CHANNEL_FORMAT, RING_TARGET,
 		 MAILBOX_TARGET, WAKE_TARGET, unit->slot);
+	wake.value[0] = mailbox.value[0] = ++unit->run;
 	plan.environment[4] = channel;
 	plan.plan.options.fds = fds;
 	plan.plan.options.n_fds = 3;
