@@ -79,6 +79,8 @@ struct control {
 	const struct control_role *role;
 	struct event_base *base;
 	struct event *tick;
+	uint64_t health_ns; /* when the supervisor was last told how solutions get on */
+	uint64_t head;      /* of the ring, at the last tick */
 	struct page *page;
 	struct ring_reader *barrier_ring; /* of class 0: acknowledgements of our own barriers */
 	struct journal *journal;
