@@ -193,6 +193,7 @@ class Cgroup:
     def __init__(self):
         if not CGROUP2:
             raise Skip("no cgroup v2 is mounted")
+        self.remove_orphans()
         self.container = os.urandom(32).hex()
         self.top = f"{CGROUP2}/ringfort-test-{os.getpid()}-{os.urandom(2).hex()}"
         self.path = f"{self.top}/docker-{self.container}.scope"
@@ -204,6 +205,16 @@ class Cgroup:
         self.name = self.path[len(CGROUP2):]
         self.id = os.stat(self.path).st_ino
         _open.append(self.remove)
+
+    @staticmethod
+    def remove_orphans():
+        """What a test that was killed could not remove: its number is nobody's now."""
+        for name in os.listdir(CGROUP2):
+            parts = name.split("-")
+            if name.startswith("ringfort-test-") and len(parts) == 4 and not os.path.exists(f"/proc/{parts[2]}"):
+                for folder, _, _ in os.walk(f"{CGROUP2}/{name}", topdown=False):
+                    with contextlib.suppress(OSError):
+                        os.rmdir(folder)
 
     def enter(self):
         with open(f"{self.path}/cgroup.procs", "w") as file:
