@@ -94,7 +94,8 @@ struct control {
 	uint64_t subscribed; /* by us, for operators who follow and for the self-test */
 	uint64_t subscribed_token; /* of the barrier behind it */
 	uint64_t started_ns;
-	uint64_t n_journal_errors;
+	uint64_t n_journal_errors; /* findings that are not in the history */
+	bool journal_fails;        /* the last one */
 	char hostname[65];
 	struct json json;
 	int result;
