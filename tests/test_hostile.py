@@ -118,6 +118,18 @@ def giant():
                    "60 findings, to the end")
 
 
+@case("a user who does what is found by the thousands does not get the finder killed")
+def by_the_thousands():
+    mirror = Solution("mirror", "mirror", ["report", "process.exec"])
+    with lib.Daemon([mirror]) as daemon:
+        subprocess.run(["sh", "-c", "i=0; while [ $i -lt 4000 ]; do /bin/true $i; i=$((i+1)); done"],
+                       check=True, user=65534)
+        wait_until(lambda: daemon.solution("mirror")["findings_dropped"] > 1000, 10, "findings are dropped")
+        time.sleep(1)
+        equal(daemon.solution("mirror")["restarts"], 0, "restarts")
+        require(daemon.solution("mirror")["pid"], "it is gone:", daemon.tail())
+
+
 @case("a solution that stays behind is told to have lost events while it does")
 def behind():
     slow = Solution("behind", "hostile", ["behind"])

@@ -52,7 +52,7 @@ struct control_solution {
 	uint64_t n_delivered, n_lost;      /* of earlier runs */
 	struct control_bucket findings, subscriptions;
 	uint64_t n_findings, n_dropped, n_noise;
-	uint32_t n_dropped_now, n_noise_now; /* of this run: it is judged by these */
+	uint32_t n_dropped_now, n_noise_now; /* of this run */
 	bool misbehaves_told;
 	uint64_t generation; /* of the content that was asked for */
 	char said[513];
