@@ -52,7 +52,7 @@ struct control_solution {
 	uint64_t n_delivered, n_lost;      /* of earlier runs */
 	struct control_bucket findings, subscriptions;
 	uint64_t n_findings, n_dropped, n_noise;
-	uint32_t n_dropped_now, n_noise_now; /* of this run: it is judged by these */
+	uint32_t n_dropped_now, n_noise_now; /* of this run */
 	bool misbehaves_told;
 	uint64_t generation; /* of the content that was asked for */
 	char said[513];
@@ -96,7 +96,8 @@ struct control {
 	uint64_t subscribed; /* by us, for operators who follow and for the self-test */
 	uint64_t subscribed_token; /* of the barrier behind it */
 	uint64_t started_ns;
-	uint64_t n_journal_errors;
+	uint64_t n_journal_errors; /* findings that are not in the history */
+	bool journal_fails;        /* the last one */
 	char hostname[65];
 	struct json json;
 	int result;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #define JOURNAL_LINE_MAX (2u * 1024 * 1024) /* of a finding whose every byte must be escaped */
 
@@ -150,12 +151,16 @@ int journal_append(struct journal *journal, const char *line, size_t n)
 	written = writev(journal->fd, parts, 2);
 	if (written < 0)
 		return -errno;
-	journal->used += (size_t)written;
-	if ((size_t)written == n + 1)
+	if ((size_t)written == n + 1) {
+		journal->used += (size_t)written;
 		return 0;
-	/* A full disk took a part: end the line, so that the next one stands alone. */
-	if (write(journal->fd, "\n", 1) == 1)
-		journal->used++;
+	}
+	/* A full disk took a part, which is no finding; where it cannot be taken back, the next one stands alone. */
+	if (ftruncate(journal->fd, (off_t)journal->used) < 0) {
+		journal->used += (size_t)written;
+		if (write(journal->fd, "\n", 1) == 1)
+			journal->used++;
+	}
 	return -ENOSPC;
 }
 

@@ -109,7 +109,7 @@ void report_status(struct control *control, struct json *json)
 			   strcmp(solution->view.state, "stopped") == 0;
 	}
 	json_end_array(json);
-	healthy &= control->n_journal_errors == 0;
+	healthy &= !control->journal_fails;
 	json_name_uint(json, "journal_errors", control->n_journal_errors);
 	json_name_bool(json, "healthy", healthy);
 	json_end_object(json);

@@ -54,6 +54,26 @@ static int make_folder(const char *path, mode_t mode)
 	return 0;
 }
 
+/* A folder that somebody else can write to would let him choose what we write, own and unlink there. */
+static int own_folder(const char *path, mode_t mode)
+{
+	struct stat st;
+	int r;
+
+	r = make_folder(path, mode);
+	if (r < 0)
+		return r;
+	if (stat(path, &st) < 0) {
+		r = -errno;
+		log_error("cannot use the folder %s: %s", log_quote(path), strerror(-r));
+		return r;
+	}
+	if (S_ISDIR(st.st_mode) && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return 0;
+	log_error("%s must be a folder that root owns and nobody else can write to", log_quote(path));
+	return -EPERM;
+}
+
 static uid_t control_uid(const struct config *config)
 {
 	return config->uid_first + config->uid_count - 1;
@@ -65,7 +85,7 @@ static int open_findings(const struct paths *paths, const struct config *config,
 	char path[PATH_MAX];
 	int r;
 
-	r = make_folder(paths->state, 0700);
+	r = own_folder(paths->state, 0700);
 	if (r < 0)
 		return r;
 	if (snprintf(path, sizeof(path), "%s/findings", paths->state) >= (int)sizeof(path))
@@ -74,8 +94,11 @@ static int open_findings(const struct paths *paths, const struct config *config,
 	if (r < 0)
 		return r;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) {
+		r = -errno;
+		log_error("cannot open the folder %s: %s", log_quote(path), strerror(-r));
+		return r;
+	}
 	/* The control process writes here through this descriptor; it could not walk to it. */
 	if (fchown(fd, control_uid(config), control_uid(config)) < 0)
 		return -errno;
@@ -89,7 +112,7 @@ static int open_lock(const struct paths *paths, int *ret_fd)
 	char path[PATH_MAX];
 	int r;
 
-	r = make_folder(paths->runtime, 0755);
+	r = own_folder(paths->runtime, 0755);
 	if (r < 0)
 		return r;
 	if (snprintf(path, sizeof(path), "%s/lock", paths->runtime) >= (int)sizeof(path))

@@ -46,6 +46,8 @@ struct unit {
 	struct cgroup_usage usage; /* of the last run */
 	uint64_t n_oom_kills;
 	bool pending; /* something waits in its ring, as control last said */
+	uint64_t health_ns; /* when it did */
+	struct message_solution told; /* to control, last */
 	struct content_probe probe;
 };
 

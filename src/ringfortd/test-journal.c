@@ -161,14 +161,14 @@ static void a_cursor_that_rotation_overtook_goes_on_with_what_is_there(void)
 
 static void a_line_over_the_ceiling_is_refused(void)
 {
-	char *line = calloc(1, 2 << 20);
+	char *line = calloc(1, 4 << 20);
 	struct journal *journal;
 	int fd;
 
 	empty_folder();
 	journal = open_journal(1000, 2, &fd);
-	memset(line, 'a', (2 << 20) - 1);
-	assert(journal_append(journal, line, (2 << 20) - 1) == -EMSGSIZE);
+	memset(line, 'a', (4 << 20) - 1);
+	assert(journal_append(journal, line, (4 << 20) - 1) == -EMSGSIZE);
 	journal_close(journal);
 	close(fd);
 	free(line);

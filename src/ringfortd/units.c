@@ -18,6 +18,7 @@
 #define RING_TARGET 3
 #define MAILBOX_TARGET 4
 #define WAKE_TARGET 5
+#define NEWS_NS 3000000000ull /* what control said of a solution's health is old after that */
 #define LIBRARY_TARGET "/ringfort/lib/libringfort.so.0"
 
 static uint64_t all_types(void)
@@ -74,6 +75,9 @@ static void tell_view(struct unit *unit)
 		cgroup_usage(unit->cgroup, &unit->usage);
 	view->memory_peak_bytes = unit->usage.memory_peak_bytes;
 	view->n_oom_kills = unit->n_oom_kills;
+	if (memcmp(view, &unit->told, sizeof(*view)) == 0)
+		return;
+	unit->told = *view;
 	supervisor_tell_control(unit->supervisor, &message, NULL, 0);
 }
 
@@ -256,9 +260,10 @@ static void on_ended(evutil_socket_t fd, short what, void *userdata)
 static void on_due(evutil_socket_t fd, short what, void *userdata)
 {
 	struct unit *unit = userdata;
-	/* Without news of its mailbox: the numbers that the machine has. */
+	bool news = supervisor_now_ns() - unit->health_ns < NEWS_NS;
+	/* The numbers that the machine has; a control process that is held up is not the solution's fault. */
 	struct solution_input input = { .event = SOLUTION_TICK,
-					.pending = unit->pending,
+					.pending = unit->pending && news,
 					.progress = unit->machine.progress,
 					.lost = unit->machine.lost };
 
@@ -295,6 +300,7 @@ void unit_message(struct unit *unit, const struct message *message)
 		break;
 	case MESSAGE_HEALTH:
 		unit->pending = message->result;
+		unit->health_ns = supervisor_now_ns();
 		input = (struct solution_input){ .event = SOLUTION_TICK,
 						 .pending = message->result,
 						 .progress = message->value[0],
