@@ -3,6 +3,7 @@
 #include "expression.h"
 
 #include "engine.h"
+#include "needed.h"
 #include "text.h"
 
 #include <errno.h>
@@ -89,7 +90,24 @@ static int find_needed(struct atom *atom, struct arena *arena)
 	if (n_best > EXPRESSION_MAX_NEEDED)
 		n_best = EXPRESSION_MAX_NEEDED;
 	atom->needed = folded_bytes(atom, arena, best_from, best_from + n_best, &atom->n_needed);
-	return atom->needed ? 0 : -ENOMEM;
+	if (!atom->needed)
+		return -ENOMEM;
+	atom->rare = rarest(atom->needed, atom->n_needed);
+	return 0;
+}
+
+static int find_needed_by_regex(struct atom *atom, struct arena *arena)
+{
+	char *needed = needed_find(arena, atom->text, atom->regex_flags & REGEX_CASELESS,
+				   EXPRESSION_MAX_NEEDED);
+
+	if (!needed)
+		return -ENOMEM;
+	if (!*needed)
+		return 0;
+	atom->needed = needed;
+	atom->n_needed = strlen(needed);
+	return 0;
 }
 
 int atom_prepare(struct atom *atom, struct arena *arena)
@@ -97,6 +115,8 @@ int atom_prepare(struct atom *atom, struct arena *arena)
 	const struct pattern *pattern = &atom->pattern;
 	size_t from = 0, to = pattern->n;
 
+	if (atom->kind == ATOM_REGEX)
+		return find_needed_by_regex(atom, arena);
 	if (atom->kind != ATOM_STRING)
 		return 0;
 	atom->open_start = to && pattern->units[0] == PATTERN_STAR;
@@ -109,58 +129,60 @@ int atom_prepare(struct atom *atom, struct arena *arena)
 	atom->literal = folded_bytes(atom, arena, from, to, &atom->n_literal);
 	if (!atom->literal)
 		return -ENOMEM;
-	atom->rare = rarest(atom->literal, atom->n_literal);
 	return find_needed(atom, arena);
 }
 
 /* Letters of ASCII have no other case outside it, so bytes can be compared. */
-static bool literal_stands(const struct atom *atom, const char *text)
+static bool stands(const struct atom *atom, const char *bytes, size_t n, const char *text)
 {
 	if (atom->cased)
-		return !memcmp(text, atom->literal, atom->n_literal);
-	for (size_t i = 0; i < atom->n_literal; i++)
-		if (text_fold_ascii(text[i]) != atom->literal[i])
+		return !memcmp(text, bytes, n);
+	for (size_t i = 0; i < n; i++)
+		if (text_fold_ascii(text[i]) != bytes[i])
 			return false;
 	return true;
 }
 
-/* Does it stand anywhere, with its rarest byte spelt as c? */
-static bool literal_occurs(const struct atom *atom, const struct sigma_string *value,
-			   const char *last, char c)
+/* Do the bytes, which begin with what is needed, stand anywhere, the rarest of them spelt as c? */
+static bool occurs_with(const struct atom *atom, const char *bytes, size_t n,
+			const struct sigma_string *value, char c)
 {
-	const char *p = value->text;
+	const char *p = value->text, *last = p + value->n - n;
 
 	while (p <= last) {
 		p = memchr(p + atom->rare, c, (size_t)(last - p) + 1);
 		if (!p)
 			return false;
 		p -= atom->rare;
-		if (literal_stands(atom, p))
+		if (stands(atom, bytes, n, p))
 			return true;
 		p++;
 	}
 	return false;
 }
 
+static bool occurs(const struct atom *atom, const char *bytes, size_t n,
+		   const struct sigma_string *value)
+{
+	char c = bytes[atom->rare];
+
+	if (value->n < n)
+		return false;
+	return occurs_with(atom, bytes, n, value, c) ||
+	       (!atom->cased && c >= 'a' && c <= 'z' && occurs_with(atom, bytes, n, value, c & ~0x20));
+}
+
 static bool test_literal(const struct atom *atom, const struct sigma_string *value)
 {
 	size_t n = atom->n_literal;
-	const char *last;
-	char c;
 
 	if (value->n < n || (!atom->open_start && !atom->open_end && value->n != n))
 		return false;
-	last = value->text + value->n - n;
 	if (!atom->open_start)
-		return literal_stands(atom, value->text);
+		return stands(atom, atom->literal, n, value->text);
 	if (!atom->open_end)
-		return literal_stands(atom, last);
-	if (!n)
-		return true;
-	c = atom->literal[atom->rare];
-	if (literal_occurs(atom, value, last, c))
-		return true;
-	return !atom->cased && c >= 'a' && c <= 'z' && literal_occurs(atom, value, last, c & ~0x20);
+		return stands(atom, atom->literal, n, value->text + value->n - n);
+	return !n || occurs(atom, atom->literal, n, value);
 }
 
 static bool relates(enum relation relation, long double left, long double right)
@@ -226,6 +248,8 @@ static int test_string(const struct atom *atom, const struct sigma_string *value
 	case ATOM_STRING:
 		if (atom->literal)
 			return test_literal(atom, value);
+		if (atom->needed && !occurs(atom, atom->needed, atom->n_needed, value))
+			return false;
 		return pattern_match(&atom->pattern, atom->cased, value->text, value->n);
 	case ATOM_REGEX:
 		return regex_match(atom->regex, value->text, value->n);

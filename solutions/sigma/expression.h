@@ -50,11 +50,12 @@ struct atom {
 	 * open_start and open_end allow; NULL: it is not that simple. */
 	const char *literal;
 	size_t n_literal;
-	size_t rare; /* index of the byte to look for first: the one that is least common */
-	/* STRING: ASCII bytes, spelt likewise, that stand in every match: all of a literal, the
-	 * longest part of another pattern; at most EXPRESSION_MAX_NEEDED, NULL: there are none. */
+	/* STRING, REGEX: ASCII bytes that stand in every match: all of a literal, the longest part
+	 * of another pattern; at most EXPRESSION_MAX_NEEDED; NULL: there are none.  Lower case
+	 * stands for both, unless cased, and always in a regular expression. */
 	const char *needed;
 	size_t n_needed;
+	size_t rare; /* index in it of the byte to look for first: the one that is least common */
 	const char *text;               /* REGEX: its text; FIELD: name of the other field */
 	unsigned int regex_flags;       /* REGEX */
 	struct regex *regex;            /* REGEX */

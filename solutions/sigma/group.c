@@ -11,8 +11,10 @@
 #include <uthash.h>
 
 #define MAX_INSTRUCTIONS (1u << 22)
-#define MAX_TESTED 8 /* members of a list; found by measuring, as is ANYWHERE */
+#define MIN_NEEDED 2 /* bytes; what is shorter stands nearly everywhere */
+#define MAX_TESTED 8 /* members of a list; found by measuring, as are the next two */
 #define ANYWHERE 8
+#define REGEX 100
 
 /* A predicate by what it says; only needed while compiling. */
 struct known_atom {
@@ -162,7 +164,7 @@ static enum way best_way_of_keyword(const struct atom *atom)
 	const struct pattern *pattern = &atom->pattern;
 
 	if (atom->kind != ATOM_STRING || !atom->open_start || !atom->open_end ||
-	    !pattern_weight(pattern) || pattern_has(pattern, PATTERN_ANY) ||
+	    (atom->needed ? atom->n_needed < MIN_NEEDED : !pattern_weight(pattern)) || pattern_has(pattern, PATTERN_ANY) ||
 	    (!atom->cased && pattern_folds_beyond_ascii(pattern)))
 		return WAY_TEST;
 	if (is_exact(atom) && !memchr(atom->literal, '\n', atom->n_literal))
@@ -174,12 +176,17 @@ static enum way best_way(const struct atom *atom)
 {
 	if (!atom->field)
 		return best_way_of_keyword(atom);
+	if (atom->kind == ATOM_REGEX && atom->n_needed > MIN_NEEDED)
+		return WAY_HINT;
 	if (atom->kind == ATOM_REGEX)
 		return group_scan_can(atom) ? WAY_SCAN_ASCII : WAY_TEST;
 	if (atom->kind != ATOM_STRING || !pattern_weight(&atom->pattern))
 		return WAY_TEST;
-	if (!pattern_needs_beyond_ascii(&atom->pattern))
+	if (!pattern_needs_beyond_ascii(&atom->pattern)) {
+		if (atom->n_needed < MIN_NEEDED)
+			return WAY_TEST;
 		return is_exact(atom) ? WAY_SCAN : WAY_HINT;
+	}
 	if (pattern_has(&atom->pattern, PATTERN_ANY))
 		return WAY_SCAN_ASCII;
 	if (!atom->cased && pattern_folds_beyond_ascii(&atom->pattern))
@@ -286,10 +293,11 @@ static double likelihood(const struct predicate *predicate)
 		return INFINITY;
 	if (predicate->best == WAY_TEST)
 		return 1e6;
-	/* The length of what a regular expression needs is not known: take it for short. */
-	weight = atom->kind != ATOM_STRING ? 3 :
-		 atom->needed	           ? (double)atom->n_needed :
-					     (double)pattern_weight(&atom->pattern);
+	/* What a regular expression needs is not known; and scanning for it costs each event more
+	 * than a candidate now and then. */
+	if (atom->kind != ATOM_STRING && !atom->needed)
+		return REGEX * (1 + predicate->n_uses);
+	weight = (double)(atom->needed ? atom->n_needed : pattern_weight(&atom->pattern));
 	/* What may stand anywhere has as many chances as the value has characters; and values that
 	 * rules look into so are the long ones, which cost most to scan. */
 	anywhere = atom->kind != ATOM_STRING || (atom->open_start && atom->open_end);

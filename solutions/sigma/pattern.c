@@ -254,6 +254,22 @@ static bool unit_match(uint32_t unit, bool cased, uint32_t character)
  * Where a unit does not fit, only the last star can take one character more: earlier ones could
  * not make a difference.  That bounds the work, whatever the pattern.
  */
+/* To where the unit can stand next.  A byte of ASCII is never part of a longer character. */
+static const unsigned char *skip_to(uint32_t unit, bool cased, const unsigned char *p,
+				    const unsigned char *end)
+{
+	if (unit >= 0x80)
+		return p;
+	if (cased) {
+		p = memchr(p, (int)unit, (size_t)(end - p));
+		return p ? p : end;
+	}
+	unit = text_fold(unit);
+	while (p < end && (unsigned char)text_fold_ascii((char)*p) != unit)
+		p++;
+	return p;
+}
+
 bool pattern_match(const struct pattern *pattern, bool cased, const char *text, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)text, *end = p + n;
@@ -263,9 +279,9 @@ bool pattern_match(const struct pattern *pattern, bool cased, const char *text, 
 	for (;;) {
 		if (i < pattern->n && pattern->units[i] == PATTERN_STAR) {
 			i_retry = ++i;
-			p_retry = p;
 			if (i == pattern->n)
 				return true;
+			p_retry = p = skip_to(pattern->units[i], cased, p, end);
 			continue;
 		}
 		if (p == end)
@@ -277,7 +293,7 @@ bool pattern_match(const struct pattern *pattern, bool cased, const char *text, 
 		if (!p_retry)
 			return false;
 		text_next(&p_retry, end);
-		p = p_retry;
+		p_retry = p = skip_to(pattern->units[i_retry], cased, p_retry, end);
 		i = i_retry;
 	}
 }

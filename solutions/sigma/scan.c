@@ -125,7 +125,7 @@ static enum part part_of(const struct predicate *predicate)
 	const struct atom *atom = predicate->atom;
 
 	if (atom->kind != ATOM_STRING)
-		return PART_PATTERNS;
+		return predicate->way == WAY_HINT ? PART_LITERALS : PART_PATTERNS;
 	return pattern_needs_beyond_ascii(&atom->pattern) ? PART_BEYOND : PART_LITERALS;
 }
 
