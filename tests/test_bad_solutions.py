@@ -85,7 +85,7 @@ class Bad:
 
 def show(state):
     figure("status: " + json.dumps({k: state[k] for k in (
-        "state", "why", "restarts", "findings", "findings_dropped", "noise", "oom_kills", "memory_peak_bytes")}))
+        "state", "why", "last_fault", "restarts", "findings", "findings_dropped", "noise", "oom_kills", "memory_peak_bytes")}))
 
 
 @case("a solution that crashes at once is suspended after three strikes")

@@ -48,6 +48,7 @@ struct message_solution {
 	char name[33];
 	char state[16];
 	char why[192];
+	char last_fault[96];
 	uint32_t pid;
 	uint32_t n_restarts;
 	uint32_t running;

@@ -68,6 +68,7 @@ static void report_solution(struct control *control, struct json *json,
 	json_name_string(json, "name", view->name);
 	json_name_string(json, "state", view->state);
 	json_name_string(json, "why", view->why);
+	json_name_string(json, "last_fault", view->last_fault);
 	json_name_uint(json, "pid", view->pid);
 	json_name_uint(json, "restarts", view->n_restarts);
 	json_name_uint(json, "delivered", solution->n_delivered + sum(solution->progress.n_delivered));
