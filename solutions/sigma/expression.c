@@ -59,11 +59,43 @@ static size_t rarest(const char *text, size_t n)
 	return best;
 }
 
+static char *folded_bytes(const struct atom *atom, struct arena *arena, size_t from, size_t to,
+			  size_t *ret_n)
+{
+	char *bytes = pattern_bytes(arena, &atom->pattern, from, to, ret_n);
+
+	for (size_t i = 0; bytes && i < *ret_n && !atom->cased; i++)
+		bytes[i] = text_fold_ascii(bytes[i]);
+	return bytes;
+}
+
+/* The longest run of ASCII. */
+static int find_needed(struct atom *atom, struct arena *arena)
+{
+	const struct pattern *pattern = &atom->pattern;
+	size_t from = 0, best_from = 0, n_best = 0;
+
+	for (size_t i = 0; i <= pattern->n; i++) {
+		if (i < pattern->n && pattern->units[i] < 0x80)
+			continue;
+		if (i - from > n_best) {
+			n_best = i - from;
+			best_from = from;
+		}
+		from = i + 1;
+	}
+	if (!n_best)
+		return 0;
+	if (n_best > EXPRESSION_MAX_NEEDED)
+		n_best = EXPRESSION_MAX_NEEDED;
+	atom->needed = folded_bytes(atom, arena, best_from, best_from + n_best, &atom->n_needed);
+	return atom->needed ? 0 : -ENOMEM;
+}
+
 int atom_prepare(struct atom *atom, struct arena *arena)
 {
 	const struct pattern *pattern = &atom->pattern;
-	size_t from = 0, to = pattern->n, n;
-	char *literal;
+	size_t from = 0, to = pattern->n;
 
 	if (atom->kind != ATOM_STRING)
 		return 0;
@@ -73,16 +105,12 @@ int atom_prepare(struct atom *atom, struct arena *arena)
 	to -= atom->open_end;
 	for (size_t i = from; i < to; i++)
 		if (pattern->units[i] >= 0x80)
-			return 0;
-	literal = pattern_bytes(arena, pattern, from, to, &n);
-	if (!literal)
+			return find_needed(atom, arena);
+	atom->literal = folded_bytes(atom, arena, from, to, &atom->n_literal);
+	if (!atom->literal)
 		return -ENOMEM;
-	for (size_t i = 0; i < n && !atom->cased; i++)
-		literal[i] = (char)text_fold((unsigned char)literal[i]);
-	atom->literal = literal;
-	atom->n_literal = n;
-	atom->rare = rarest(literal, n);
-	return 0;
+	atom->rare = rarest(atom->literal, atom->n_literal);
+	return find_needed(atom, arena);
 }
 
 /* Letters of ASCII have no other case outside it, so bytes can be compared. */

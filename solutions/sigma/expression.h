@@ -17,6 +17,8 @@
 /* Bytes of another field that are looked for inside a value; longer ones do not match. */
 #define EXPRESSION_MAX_SOUGHT 1024
 
+#define EXPRESSION_MAX_NEEDED 64
+
 enum atom_kind {
 	ATOM_STRING,
 	ATOM_REGEX,
@@ -49,6 +51,10 @@ struct atom {
 	const char *literal;
 	size_t n_literal;
 	size_t rare; /* index of the byte to look for first: the one that is least common */
+	/* STRING: ASCII bytes, spelt likewise, that stand in every match: all of a literal, the
+	 * longest part of another pattern; at most EXPRESSION_MAX_NEEDED, NULL: there are none. */
+	const char *needed;
+	size_t n_needed;
 	const char *text;               /* REGEX: its text; FIELD: name of the other field */
 	unsigned int regex_flags;       /* REGEX */
 	struct regex *regex;            /* REGEX */

@@ -146,6 +146,12 @@ static struct known_atom *make_key(struct arena *arena, const struct atom *atom)
 	return known;
 }
 
+/* Is the whole literal scanned for, so that a hit needs no test but of its place? */
+static bool is_exact(const struct atom *atom)
+{
+	return atom->literal && atom->n_literal == atom->n_needed;
+}
+
 /*
  * Keywords are looked for in all values at once, put behind each other with a line's end between
  * (match.c).  That is right for plain text inside a value.  With a star inside, the parts may be
@@ -159,7 +165,7 @@ static enum way best_way_of_keyword(const struct atom *atom)
 	    !pattern_weight(pattern) || pattern_has(pattern, PATTERN_ANY) ||
 	    (!atom->cased && pattern_folds_beyond_ascii(pattern)))
 		return WAY_TEST;
-	if (atom->literal && !memchr(atom->literal, '\n', atom->n_literal))
+	if (is_exact(atom) && !memchr(atom->literal, '\n', atom->n_literal))
 		return WAY_SCAN;
 	return WAY_HINT;
 }
@@ -172,6 +178,8 @@ static enum way best_way(const struct atom *atom)
 		return group_scan_can(atom) ? WAY_SCAN_ASCII : WAY_TEST;
 	if (atom->kind != ATOM_STRING || !pattern_weight(&atom->pattern))
 		return WAY_TEST;
+	if (!pattern_needs_beyond_ascii(&atom->pattern))
+		return is_exact(atom) ? WAY_SCAN : WAY_HINT;
 	if (pattern_has(&atom->pattern, PATTERN_ANY))
 		return WAY_SCAN_ASCII;
 	if (!atom->cased && pattern_folds_beyond_ascii(&atom->pattern))
@@ -279,7 +287,9 @@ static double likelihood(const struct predicate *predicate)
 	if (predicate->best == WAY_TEST)
 		return 1e6;
 	/* The length of what a regular expression needs is not known: take it for short. */
-	weight = atom->kind == ATOM_STRING ? (double)pattern_weight(&atom->pattern) : 3;
+	weight = atom->kind != ATOM_STRING ? 3 :
+		 atom->needed	           ? (double)atom->n_needed :
+					     (double)pattern_weight(&atom->pattern);
 	/* What may stand anywhere has as many chances as the value has characters; and values that
 	 * rules look into so are the long ones, which cost most to scan. */
 	anywhere = atom->kind != ATOM_STRING || (atom->open_start && atom->open_end);
@@ -521,7 +531,7 @@ static int allocate_work(struct group *group)
 	group->known = calloc(group->n_predicate_words, sizeof(uint64_t));
 	group->hinted = calloc(group->n_predicate_words, sizeof(uint64_t));
 	group->candidates = calloc(group->n_rule_words, sizeof(uint64_t));
-	if (group->keywords.database) {
+	if (group->keywords.literals || group->keywords.patterns || group->keywords.beyond) {
 		group->joined = malloc(GROUP_MAX_JOINED);
 		if (!group->joined)
 			return -ENOMEM;

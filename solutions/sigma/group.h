@@ -10,9 +10,15 @@
  * hit least: a hit on one of them makes the rule a candidate.  A rule that can be true without
  * any hit, `not ...', always is one.
  *
- * Triggers go into one vectorscan database per field, so that a value is read once, however
- * many rules there are; and so do the members of long lists.  What else a candidate asks for is
+ * Triggers go into vectorscan databases per field, so that a value is read once, however many
+ * rules there are; and so do the members of long lists.  What else a candidate asks for is
  * tested one by one: that is less work than to scan for it in every event.
+ *
+ * vectorscan is several times faster when it has literals only.  So every string goes in as one:
+ * all of it, its place in the value checked at the hit, or, if there are wildcards inside, its
+ * longest part, as a hint.  Strings that many predicates share go in once.  Regular expressions
+ * have a database of their own; and so have strings with a character beyond ASCII (rules list
+ * emoji by the thousand), which only values that are not ASCII are scanned with.
  *
  * Four ways to the truth of a predicate:
  *   SCAN        the hit of vectorscan is the answer;
@@ -55,9 +61,13 @@ struct index_lists {
 };
 
 struct group_field {
-	const char *name;      /* NULL: the keywords */
-	hs_database_t *database; /* or NULL: nothing to scan for */
-	uint32_t *empty_hits;  /* scanned predicates that an empty value makes true */
+	const char *name;        /* NULL: the keywords */
+	/* What to scan for; NULL: nothing. */
+	hs_database_t *literals; /* ASCII strings: by far the most, and the quickest to scan for */
+	hs_database_t *patterns; /* of what has no such string in it */
+	hs_database_t *beyond;   /* what only values beyond ASCII can have */
+	bool asks_ascii;         /* does it matter whether a value is ASCII? */
+	uint32_t *empty_hits;    /* scanned predicates that an empty value makes true */
 	size_t n_empty_hits;
 };
 
@@ -96,6 +106,8 @@ struct group {
 	uint32_t *name_slots; /* hash table over fields: index + 1, 0 free */
 	size_t n_slots;       /* a power of two */
 
+	struct index_lists by_literal;   /* predicates to look at when the literal is hit */
+	size_t n_literals;
 	struct index_lists by_predicate; /* rules to run when the predicate is hit */
 	struct index_lists by_presence;  /* ... when the field is there (a keyword: n_fields) */
 	struct index_lists by_other;     /* ... when its value is not ASCII */

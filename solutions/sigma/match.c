@@ -11,6 +11,7 @@
 
 struct scan {
 	struct group *group;
+	size_t n; /* bytes of the value */
 	bool is_ascii;
 };
 
@@ -26,6 +27,36 @@ static void hit(struct group *group, uint32_t index)
 	add_candidates(group, &group->by_predicate, index);
 }
 
+static void hint(struct group *group, uint32_t index)
+{
+	bit_set(group->hinted, index);
+	add_candidates(group, &group->by_predicate, index);
+}
+
+static int on_literal(unsigned int id, unsigned long long from, unsigned long long to,
+		      unsigned int flags, void *userdata)
+{
+	const struct scan *scan = userdata;
+	struct group *group = scan->group;
+	const struct index_lists *lists = &group->by_literal;
+
+	for (uint32_t k = lists->first[id]; k < lists->first[id + 1]; k++) {
+		uint32_t index = lists->entries[k];
+		const struct predicate *predicate = &group->predicates[index];
+		const struct atom *atom = predicate->atom;
+
+		/* The same again says nothing new. */
+		if (bit_is_set(predicate->way == WAY_HINT ? group->hinted : group->hit, index))
+			continue;
+		if (predicate->way == WAY_HINT)
+			hint(group, index);
+		else if ((atom->open_start || to == atom->n_literal) &&
+			 (atom->open_end || to == scan->n))
+			hit(group, index);
+	}
+	return 0;
+}
+
 static int on_hit(unsigned int id, unsigned long long from, unsigned long long to,
 		  unsigned int flags, void *userdata)
 {
@@ -33,8 +64,7 @@ static int on_hit(unsigned int id, unsigned long long from, unsigned long long t
 
 	switch (scan->group->predicates[id].way) {
 	case WAY_HINT:
-		bit_set(scan->group->hinted, id);
-		add_candidates(scan->group, &scan->group->by_predicate, id);
+		hint(scan->group, id);
 		break;
 	case WAY_SCAN_ASCII:
 		if (scan->is_ascii)
@@ -47,22 +77,32 @@ static int on_hit(unsigned int id, unsigned long long from, unsigned long long t
 	return 0;
 }
 
+static int scan_with(const hs_database_t *database, const struct sigma_string *string,
+		     match_event_handler handler, struct scan *scan)
+{
+	if (!database || hs_scan(database, string->text, (unsigned int)string->n, 0,
+				 scan->group->scratch, handler, scan) == HS_SUCCESS)
+		return 0;
+	return -EIO;
+}
+
 static int scan_string(struct group *group, const struct group_field *field,
 		       const struct sigma_string *string, bool *is_ascii)
 {
-	struct scan scan = { .group = group };
+	struct scan scan = { .group = group, .n = string->n };
+	int r;
 
 	if (!string->n) {
 		for (size_t i = 0; i < field->n_empty_hits; i++)
 			hit(group, field->empty_hits[i]);
 		return 0;
 	}
-	scan.is_ascii = text_is_ascii(string->text, string->n);
+	scan.is_ascii = !field->asks_ascii || text_is_ascii(string->text, string->n);
 	*is_ascii &= scan.is_ascii;
-	if (field->database && hs_scan(field->database, string->text, (unsigned int)string->n, 0,
-				       group->scratch, on_hit, &scan) != HS_SUCCESS)
-		return -EIO;
-	return 0;
+	r = scan_with(field->literals, string, on_literal, &scan);
+	if (!r)
+		r = scan_with(field->patterns, string, on_hit, &scan);
+	return r || scan.is_ascii ? r : scan_with(field->beyond, string, on_hit, &scan);
 }
 
 static int scan_value(struct group *group, const struct group_field *field,
@@ -113,7 +153,7 @@ static int scan_keywords(struct group *group, const struct sigma_value *values, 
 	bool is_ascii = true;
 	int r = 0;
 
-	if (!group->keywords.database)
+	if (!group->joined)
 		return 0;
 	joined.n = join_values(group, values, n);
 	if (joined.n)
@@ -289,6 +329,15 @@ static int count_hit(unsigned int id, unsigned long long from, unsigned long lon
 	return 0;
 }
 
+static void scan_string_only(struct group *group, const hs_database_t *database,
+			     const struct sigma_string *string, uint64_t *n_hits)
+{
+	if (database && string->n)
+		hs_scan(database, string->text, (unsigned int)string->n, 0, group->scratch, count_hit,
+			n_hits);
+}
+
+/* Without what is beyond ASCII, so never more than what group_match() scans. */
 static uint64_t scan_only(struct group *group, const struct group_field *field,
 			  const struct sigma_value *value)
 {
@@ -296,10 +345,10 @@ static uint64_t scan_only(struct group *group, const struct group_field *field,
 	size_t n;
 	const struct sigma_string *strings = strings_of(value, &n);
 
-	for (size_t i = 0; i < n && field->database; i++)
-		if (strings[i].n)
-			hs_scan(field->database, strings[i].text, (unsigned int)strings[i].n, 0,
-				group->scratch, count_hit, &n_hits);
+	for (size_t i = 0; i < n; i++) {
+		scan_string_only(group, field->literals, &strings[i], &n_hits);
+		scan_string_only(group, field->patterns, &strings[i], &n_hits);
+	}
 	return n_hits;
 }
 
@@ -311,7 +360,7 @@ uint64_t group_scan_only(struct group *group, const int *ids, const struct sigma
 	for (size_t i = 0; i < n && i < SIGMA_MAX_FIELDS; i++)
 		if (ids[i] >= 0)
 			n_hits += scan_only(group, &group->fields[ids[i]], &values[i]);
-	if (group->keywords.database) {
+	if (group->joined) {
 		struct sigma_value joined = { .type = SIGMA_STRING, .string.text = group->joined };
 
 		joined.string.n = join_values(group, values, n);

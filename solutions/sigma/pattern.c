@@ -306,6 +306,15 @@ bool pattern_folds_beyond_ascii(const struct pattern *pattern)
 	return false;
 }
 
+/* Folding leads from ASCII to ASCII only, so the character itself is enough to know. */
+bool pattern_needs_beyond_ascii(const struct pattern *pattern)
+{
+	for (size_t i = 0; i < pattern->n; i++)
+		if (pattern->units[i] >= 0x80 && !(pattern->units[i] & PATTERN_SPECIAL))
+			return true;
+	return false;
+}
+
 size_t pattern_weight(const struct pattern *pattern)
 {
 	size_t n = 0;

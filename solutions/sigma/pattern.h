@@ -76,6 +76,9 @@ bool pattern_match(const struct pattern *pattern, bool cased, const char *text, 
 /** pattern_folds_beyond_ascii() - would matching need to know letter cases outside ASCII? */
 bool pattern_folds_beyond_ascii(const struct pattern *pattern);
 
+/** pattern_needs_beyond_ascii() - does only text with a byte beyond ASCII match? */
+bool pattern_needs_beyond_ascii(const struct pattern *pattern);
+
 /** pattern_weight() - how many characters must be there: a measure of how rare a match is */
 size_t pattern_weight(const struct pattern *pattern);
 

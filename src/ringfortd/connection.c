@@ -40,6 +40,8 @@ struct connection {
 	uint64_t ticket;         /* WIRE_START and its like */
 	uint64_t reloading;      /* WIRE_RELOAD: mask of slots without an answer */
 	bool failed;
+	bool ending; /* all that is left is to send the end */
+	struct wire_end end;
 };
 
 /* What all who follow want, taken together. */
@@ -67,16 +69,21 @@ static void connection_free(struct connection *connection)
 	follow(control);
 }
 
-/* Return: what settle() wants to know. */
+/* A reader who is behind has no room in its socket: then the next turn tries again. */
+static int send_end(struct connection *connection)
+{
+	int r = wire_send(connection->fd, WIRE_END, &connection->end, sizeof(connection->end));
+
+	return r == -EAGAIN ? r : -ESHUTDOWN;
+}
+
 static int connection_end(struct connection *connection, int result, const char *text)
 {
-	struct wire_end end = { .result = result };
-
-	snprintf(end.text, sizeof(end.text), "%s", text);
-	/* Full of what went before: the turn comes here again. */
-	if (wire_send(connection->fd, WIRE_END, &end, sizeof(end)) == -EAGAIN)
-		return -EAGAIN;
-	return -ESHUTDOWN;
+	connection->end.result = result;
+	snprintf(connection->end.text, sizeof(connection->end.text), "%.*s",
+		 (int)sizeof(connection->end.text) - 1, text);
+	connection->ending = true;
+	return send_end(connection);
 }
 
 static int send_json(struct connection *connection)
@@ -363,6 +370,8 @@ static int turn_reload(struct connection *connection)
 
 static int turn(struct connection *connection)
 {
+	if (connection->ending)
+		return send_end(connection);
 	switch (connection->request.operation) {
 	case WIRE_STATUS:
 		return turn_status(connection);

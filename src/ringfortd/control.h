@@ -82,6 +82,8 @@ struct control {
 	const struct control_role *role;
 	struct event_base *base;
 	struct event *tick;
+	uint64_t health_ns; /* when the supervisor was last told how solutions get on */
+	uint64_t head;      /* of the ring, at the last tick */
 	struct page *page;
 	struct ring_reader *barrier_ring; /* of class 0: acknowledgements of our own barriers */
 	struct journal *journal;
@@ -130,6 +132,8 @@ uint32_t control_slot(const struct control *control, const struct control_soluti
 bool mailbox_turn(struct control *control, struct control_solution *solution);
 void mailbox_last_turn(struct control *control, struct control_solution *solution);
 void mailbox_health(struct control *control, struct control_solution *solution);
+/** mailbox_progress() - take over what it says of itself, unless it cannot be true */
+void mailbox_progress(struct control *control, struct control_solution *solution);
 
 /* findings.c */
 void findings_keep(struct control *control, struct control_solution *solution,

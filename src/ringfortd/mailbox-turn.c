@@ -205,18 +205,46 @@ void mailbox_last_turn(struct control *control, struct control_solution *solutio
 {
 	for (int i = 0; i < LAST_TURNS && mailbox_turn(control, solution); i++)
 		;
-	mailbox_read_progress(solution->mailbox, &solution->progress);
+	mailbox_progress(control, solution);
+}
+
+/* More events than there were, by a margin for those that the sensor has not told us of yet. */
+#define PROGRESS_MARGIN 10000000u
+
+static bool is_believable(const struct mailbox_progress *now, const uint64_t *n_performed)
+{
+	for (uint32_t type = 0; type < RINGFORT_MAX_TYPES; type++) {
+		uint64_t most = n_performed[type] + PROGRESS_MARGIN;
+
+		if (now->n_delivered[type] > most || now->n_lost[type] > most ||
+		    now->n_muted[type] > most)
+			return false;
+	}
+	return true;
+}
+
+void mailbox_progress(struct control *control, struct control_solution *solution)
+{
+	struct mailbox_progress now;
+	struct page_numbers numbers;
+
+	mailbox_read_progress(solution->mailbox, &now);
+	page_read(control->page, &numbers);
+	if (is_believable(&now, numbers.statistics.n_performed))
+		solution->progress = now;
+	else
+		noise(control, solution);
 }
 
 /* How it gets on, once a second; what follows from it is the supervisor's to decide. */
 void mailbox_health(struct control *control, struct control_solution *solution)
 {
 	struct message message = { .kind = MESSAGE_HEALTH, .slot = control_slot(control, solution) };
-	struct mailbox_progress *now = &solution->progress;
+	const struct mailbox_progress *now = &solution->progress;
 
 	if (!solution->mailbox)
 		return;
-	mailbox_read_progress(solution->mailbox, now);
+	mailbox_progress(control, solution);
 	message.result = now->position != ring_reader_head(solution->ring);
 	message.value[0] = now->position + now->n_turns;
 	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)

@@ -57,12 +57,13 @@ static void report_types(struct json *json, const struct mailbox_progress *progr
 	json_end_object(json);
 }
 
-static void report_solution(struct json *json, struct control_solution *solution)
+static void report_solution(struct control *control, struct json *json,
+			    struct control_solution *solution)
 {
 	const struct message_solution *view = &solution->view;
 
 	if (solution->mailbox)
-		mailbox_read_progress(solution->mailbox, &solution->progress);
+		mailbox_progress(control, solution);
 	json_begin_object(json);
 	json_name_string(json, "name", view->name);
 	json_name_string(json, "state", view->state);
@@ -103,7 +104,7 @@ void report_status(struct control *control, struct json *json)
 
 		if (!solution->used)
 			continue;
-		report_solution(json, solution);
+		report_solution(control, json, solution);
 		healthy &= strcmp(solution->view.state, "active") == 0 ||
 			   strcmp(solution->view.state, "stopped") == 0;
 	}

@@ -2,7 +2,7 @@
 /*
  * Role control - reads what solutions say, keeps findings, serves the operator.
  *
- * Its own user, no capabilities.  It looks at the mailboxes each TICK_MS, so that no solution
+ * Its own user, no capabilities.  It looks at the mailboxes at its own pace, so that no solution
  * can make it run more often than that.
  */
 #include "ringfortd/role.h"
@@ -19,8 +19,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define TICK_US 10000
-#define HEALTH_TICKS 100
+#define TICK_US 10000       /* while events come, somebody is connected or a solution starts */
+#define QUIET_TICK_US 50000 /* otherwise: an idle machine stays idle */
+#define HEALTH_NS 1000000000ull
 #define OUTPUT_AT_ONCE 4096
 #define LAST_OUTPUTS 32 /* more than a pipe holds */
 
@@ -166,19 +167,44 @@ static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 
 static void on_accept(evutil_socket_t listener, short what, void *userdata)
 {
+	const struct timeval soon = { .tv_usec = TICK_US / 4 };
 	struct control *control = userdata;
 	int fd = accept4((int)listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd >= 0 && connection_accept(control, fd) < 0)
+	if (fd < 0)
+		return;
+	if (connection_accept(control, fd) < 0)
 		log_warning("too many connections to the control socket, refusing one");
+	evtimer_add(control->tick, &soon);
+}
+
+/* Is there somebody who would feel a slower tick? */
+static bool busy(struct control *control)
+{
+	uint64_t head = ring_reader_head(control->barrier_ring);
+	bool moved = head != control->head;
+
+	control->head = head;
+	if (moved || control->selftest.step != SELFTEST_IDLE)
+		return true;
+	for (size_t i = 0; i < CONTROL_CONNECTIONS; i++)
+		if (control->connections[i])
+			return true;
+	for (uint32_t slot = 0; slot < MESSAGE_SLOTS; slot++)
+		if (control->solutions[slot].mailbox && !control->solutions[slot].subscribed)
+			return true;
+	return false;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *userdata)
 {
-	static unsigned int n;
 	struct control *control = userdata;
-	bool health = ++n % HEALTH_TICKS == 0;
+	uint64_t now = control_now_ns();
+	bool health = now - control->health_ns >= HEALTH_NS;
+	struct timeval next = { .tv_usec = QUIET_TICK_US };
 
+	if (health)
+		control->health_ns = now;
 	for (uint32_t slot = 0; slot < MESSAGE_SLOTS; slot++) {
 		if (!control->solutions[slot].mailbox)
 			continue;
@@ -190,6 +216,9 @@ static void on_tick(evutil_socket_t fd, short what, void *userdata)
 	selftest_tick(control);
 	connections_tick(control);
 	control_subscribe(control);
+	if (busy(control))
+		next.tv_usec = TICK_US;
+	evtimer_add(control->tick, &next);
 }
 
 static int watch(struct control *control, int fd, event_callback_fn callback)
@@ -208,7 +237,7 @@ static int open_loop(struct control *control)
 	control->base = event_base_new();
 	if (!control->base)
 		return -ENOMEM;
-	control->tick = event_new(control->base, -1, EV_PERSIST, on_tick, control);
+	control->tick = evtimer_new(control->base, on_tick, control);
 	if (!control->tick || event_add(control->tick, &tick) < 0)
 		return -ENOMEM;
 	r = watch(control, role->supervisor_fd, on_message);

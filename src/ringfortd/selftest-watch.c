@@ -11,9 +11,9 @@
 
 #include <string.h>
 
-#define ATTACH_WAIT_NS 3000000000ull
+#define ATTACH_WAIT_NS 30000000000ull /* the kernel verifies the probe; a slow machine takes its time */
 #define ACT_WAIT_NS 10000000000ull
-#define LATE_WAIT_NS 1000000000ull /* file.modify comes when the kernel likes */
+#define LATE_WAIT_NS 5000000000ull /* file.modify comes when the kernel likes, on a busy machine late */
 
 static uint64_t all_types(void)
 {
@@ -107,7 +107,7 @@ void selftest_tick(struct control *control)
 	} else if (watch->step == SELFTEST_ACTING && late) {
 		log_warning("the self-test did not end in time");
 		finish(control);
-	} else if (watch->step == SELFTEST_WAITING && (late || watch->seen == all_types())) {
+	} else if (watch->step == SELFTEST_WAITING && (late || (watch->performed & ~watch->seen) == 0)) {
 		finish(control);
 	}
 }
