@@ -33,6 +33,14 @@ class Stopped:
         os.kill(self.pid, signal.SIGCONT)
 
 
+def begin_storm(forks):
+    storm = subprocess.Popen([lib.TRIGGER, "storm-fork", str(forks)], stdin=subprocess.PIPE,
+                             stdout=subprocess.DEVNULL, preexec_fn=lib.die_with_us)
+    storm.stdin.write(b"\n")
+    storm.stdin.close()
+    return storm
+
+
 @case("a solution that prints without end does not make the control process run more often")
 def chatter():
     with lib.Daemon([Solution("chatter", "hostile", ["chatter"])]) as daemon:
@@ -135,7 +143,7 @@ def behind():
     slow = Solution("behind", "hostile", ["behind"])
     with lib.Daemon([slow], config="rings:\n  broadcast_kb: 1024\n") as daemon:
         wait_until(lambda: daemon.solution("behind")["state"] == "active", 10, "active")
-        storm = subprocess.Popen([lib.TRIGGER, "storm-fork", "20000"], stdout=subprocess.DEVNULL)
+        storm = begin_storm(20000)
         try:
             wait_until(lambda: daemon.solution("behind")["lost"] > 0, 30, "lost")
             wait_until(lambda: daemon.solution("behind")["state"] == "degraded", 5, "degraded")
@@ -175,7 +183,7 @@ def held_up():
     slow = Solution("behind", "hostile", ["behind"])
     with lib.Daemon([slow]) as daemon:
         wait_until(lambda: daemon.solution("behind")["state"] == "active", 10, "active")
-        storm = subprocess.Popen([lib.TRIGGER, "storm-fork", "10000"], stdout=subprocess.DEVNULL)
+        storm = begin_storm(10000)
         try:
             time.sleep(2.5)
             with Stopped(daemon.roles()["control"]):
