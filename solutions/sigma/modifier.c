@@ -1,50 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Modifier - see modifier.h */
-#include "modifier.h"
-
+/* Modifier: keys, values and the table - see modifier.h */
 #include "encode.h"
+#include "modifier-internal.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What a value is by now; type modifiers make TEXT or NUMBER into something else. */
-enum value_kind {
-	VALUE_TEXT,
-	VALUE_NUMBER,
-	VALUE_BOOL,
-	VALUE_NULL,
-	VALUE_REGEX,
-	VALUE_TYPED, /* finished: an address, a comparison, ... */
-};
-
-/* One value of the list with what became of it: alternatives, all of the same kind. */
-struct value {
-	const struct yaml_node *node;
-	enum value_kind kind;
-	struct atom *alternatives;
-	size_t n;
-	size_t n_allocated;
-};
-
-struct item {
-	struct expression_builder *builder;
-	const char *field; /* NULL: keyword */
-	unsigned int line;
-	bool with_placeholders;
-	bool all, negated;
-	size_t n_applied; /* modifiers that changed the value so far */
-	size_t n_values;
-	const char *modifier; /* the one being applied */
-};
-
 static void value_done(struct value *value)
 {
 	free(value->alternatives);
 }
 
-static int refuse_value(struct item *item, const struct value *value, const char *why)
+int value_refuse(struct item *item, const struct value *value, const char *why)
 {
 	return refuse(item->builder->refusal, value->node->line, "modifier `%s' %s", item->modifier,
 		      why);
@@ -57,7 +26,7 @@ static int refuse_or_fail(struct item *item, const struct value *value, int r)
 	return r;
 }
 
-static int add_alternative(struct value *value, const struct atom *atom)
+int value_add(struct value *value, const struct atom *atom)
 {
 	int r;
 
@@ -69,447 +38,15 @@ static int add_alternative(struct value *value, const struct atom *atom)
 	value->alternatives[value->n++] = *atom;
 	return 0;
 }
-
-/* ---- string modifiers ------------------------------------------------------------------- */
-
 /* Numbers and booleans are text when something asks for text: "all values are strings". */
-static int need_text(struct item *item, const struct value *value)
+int value_need_text(struct item *item, const struct value *value)
 {
 	if (value->kind == VALUE_NULL)
-		return refuse_value(item, value, "cannot be applied to null");
+		return value_refuse(item, value, "cannot be applied to null");
 	if (value->kind == VALUE_REGEX)
-		return refuse_value(item, value, "cannot be applied to a regular expression");
+		return value_refuse(item, value, "cannot be applied to a regular expression");
 	if (value->kind == VALUE_TYPED)
-		return refuse_value(item, value, "needs text, and a modifier before it made it something else");
-	return 0;
-}
-
-enum { OPEN_START = 1, OPEN_END = 2 };
-
-/* A search finds its match anywhere: only startswith and endswith add something. */
-static int open_regex(struct item *item, struct value *value, int ends)
-{
-	struct atom *atom = &value->alternatives[0];
-	size_t n = strlen(atom->text);
-	char *text;
-
-	if (ends == (OPEN_START | OPEN_END))
-		return 0;
-	text = arena_alloc(item->builder->arena, n + 8);
-	if (!text)
-		return -ENOMEM;
-	if (ends == OPEN_END)
-		memcpy(text, "\\A(?:", 5);
-	else
-		memcpy(text, "(?:", 3);
-	strcat(text, atom->text);
-	strcat(text, ends == OPEN_END ? ")" : ")\\z");
-	atom->text = text;
-	return 0;
-}
-
-static int apply_open(struct item *item, struct value *value, int ends)
-{
-	int r = 0;
-
-	if (value->kind == VALUE_REGEX)
-		return open_regex(item, value, ends);
-	if (value->kind == VALUE_TYPED && value->alternatives[0].kind == ATOM_FIELD) {
-		value->alternatives[0].open_start = ends & OPEN_START;
-		value->alternatives[0].open_end = ends & OPEN_END;
-		return 0;
-	}
-	r = need_text(item, value);
-	for (size_t i = 0; i < value->n && !r; i++) {
-		struct pattern *pattern = &value->alternatives[i].pattern;
-
-		r = pattern_wrap(pattern, item->builder->arena, pattern, ends & OPEN_START,
-				 ends & OPEN_END);
-	}
-	value->kind = r ? value->kind : VALUE_TEXT;
-	return r;
-}
-
-static int apply_windash(struct item *item, struct value *value, int unused)
-{
-	int r = need_text(item, value);
-
-	for (size_t i = 0; i < value->n && !r; i++)
-		r = pattern_dashes(&value->alternatives[i].pattern, item->builder->arena,
-				   &value->alternatives[i].pattern);
-	return r;
-}
-
-static int apply_cased(struct item *item, struct value *value, int unused)
-{
-	int r = 0;
-
-	if (value->kind != VALUE_TYPED || value->alternatives[0].kind != ATOM_FIELD)
-		r = need_text(item, value);
-	for (size_t i = 0; i < value->n; i++)
-		value->alternatives[i].cased = true;
-	return r;
-}
-
-/* ---- encodings -------------------------------------------------------------------------- */
-
-/* An encoding changes a dash's surroundings too, so here windash's permutations are written out. */
-static int spell_dashes(struct item *item, struct value *value)
-{
-	static const char *const dashes[] = { "-", "/", "\xe2\x80\x93", "\xe2\x80\x94",
-					      "\xe2\x80\x95" };
-
-	for (size_t i = 0; i < value->n;) {
-		struct atom atom = value->alternatives[i];
-		struct pattern dash;
-		size_t at = 0;
-		int r;
-
-		while (at < atom.pattern.n && atom.pattern.units[at] != PATTERN_DASH)
-			at++;
-		if (at == atom.pattern.n) {
-			i++;
-			continue;
-		}
-		for (size_t k = 0; k < ARRAY_LENGTH(dashes); k++) {
-			struct atom spelt = atom;
-
-			r = pattern_literal(&dash, item->builder->arena, dashes[k], strlen(dashes[k]));
-			if (!r)
-				r = pattern_splice(&spelt.pattern, item->builder->arena, &atom.pattern,
-						   at, &dash);
-			if (!r && k)
-				r = add_alternative(value, &spelt);
-			else if (!r)
-				value->alternatives[i] = spelt;
-			if (r)
-				return r;
-		}
-	}
-	return 0;
-}
-
-static int plain_bytes(struct item *item, struct value *value, const struct pattern *pattern,
-		       char **ret, size_t *ret_n)
-{
-	if (!pattern_is_plain(pattern))
-		return refuse_value(item, value, "cannot encode wildcards or placeholders");
-	*ret = pattern_bytes(item->builder->arena, pattern, 0, pattern->n, ret_n);
-	return *ret ? 0 : -ENOMEM;
-}
-
-static int encode_one(struct item *item, struct value *value, size_t i, int n_offsets)
-{
-	struct arena *arena = item->builder->arena;
-	struct atom atom = value->alternatives[i];
-	char *bytes = NULL, *text;
-	size_t n;
-	int r;
-
-	r = plain_bytes(item, value, &atom.pattern, &bytes, &n);
-	if (r)
-		return r;
-	for (int offset = 0; offset < n_offsets && !r; offset++) {
-		text = n_offsets == 1 ? encode_base64(arena, bytes, n) :
-					encode_base64_offset(arena, bytes, n, (unsigned int)offset);
-		if (!text)
-			return -ENOMEM;
-		if (!*text)
-			return refuse_value(item, value, "leaves nothing to look for: the value is too short");
-		r = pattern_literal(&atom.pattern, arena, text, strlen(text));
-		if (r)
-			return r;
-		if (offset)
-			r = add_alternative(value, &atom);
-		else
-			value->alternatives[i] = atom;
-	}
-	return r;
-}
-
-static int apply_base64(struct item *item, struct value *value, int n_offsets)
-{
-	size_t n;
-	int r = need_text(item, value);
-
-	if (!r)
-		r = spell_dashes(item, value);
-	n = value->n;
-	for (size_t i = 0; i < n && !r; i++)
-		r = encode_one(item, value, i, n_offsets);
-	return r;
-}
-
-/* Wildcards stay what they are between the encoded parts. */
-static int encode_parts(struct item *item, struct pattern *pattern, enum encode_utf16 form)
-{
-	struct arena *arena = item->builder->arena;
-	struct pattern result, part;
-	size_t from = 0, n, n_bytes;
-	char *bytes, *wide;
-	int r;
-
-	r = pattern_literal(&result, arena, "", 0);
-	for (size_t i = 0; i <= pattern->n && !r; i++) {
-		if (i < pattern->n && !(pattern->units[i] & PATTERN_SPECIAL))
-			continue;
-		if (i > from || (!i && !pattern->n)) {
-			bytes = pattern_bytes(arena, pattern, from, i, &n_bytes);
-			wide = bytes ? encode_utf16(arena, form, bytes, n_bytes, &n) : NULL;
-			if (!wide)
-				return -ENOMEM;
-			r = pattern_literal(&part, arena, wide, n);
-			if (!r)
-				r = pattern_join(&result, arena, &result, &part);
-			if (form == ENCODE_UTF16_BOM)
-				form = ENCODE_UTF16LE; /* the mark stands once, at the beginning */
-		}
-		if (!r && i < pattern->n) {
-			part = (struct pattern){ &pattern->units[i], 1, pattern->placeholders };
-			r = pattern_join(&result, arena, &result, &part);
-		}
-		from = i + 1;
-	}
-	result.placeholders = pattern->placeholders;
-	*pattern = result;
-	return r;
-}
-
-static int apply_utf16(struct item *item, struct value *value, int form)
-{
-	int r = need_text(item, value);
-
-	if (!r)
-		r = spell_dashes(item, value);
-	for (size_t i = 0; i < value->n && !r; i++)
-		r = encode_parts(item, &value->alternatives[i].pattern, (enum encode_utf16)form);
-	return r;
-}
-
-/* ---- placeholders ----------------------------------------------------------------------- */
-
-static const struct yaml_node *values_of(struct item *item, const struct value *value,
-					 const char *name)
-{
-	const struct yaml_node *node = placeholders_get(item->builder->placeholders, name);
-
-	if (!node)
-		refuse(item->builder->refusal, value->node->line,
-		       "no value is known for placeholder %%%s%%", name);
-	return node;
-}
-
-/* Put one value of a placeholder in its place: the first one there, others as alternatives. */
-static int expand_to(struct item *item, struct value *value, size_t i, size_t at,
-		     const struct atom *atom, const struct yaml_node *node, bool first)
-{
-	struct arena *arena = item->builder->arena;
-	struct atom expanded = *atom;
-	struct pattern insert;
-	int r;
-
-	r = pattern_parse(&insert, arena, node->text, node->length, false);
-	if (!r)
-		r = pattern_splice(&expanded.pattern, arena, &atom->pattern, at, &insert);
-	if (r)
-		return r;
-	if (!first)
-		return add_alternative(value, &expanded);
-	value->alternatives[i] = expanded;
-	return 0;
-}
-
-static int expand_at(struct item *item, struct value *value, size_t i, size_t at)
-{
-	struct atom atom = value->alternatives[i];
-	uint32_t unit = atom.pattern.units[at];
-	const struct yaml_node *node;
-	int r = 0;
-
-	node = values_of(item, value, atom.pattern.placeholders[unit & ~PATTERN_PLACEHOLDER]);
-	if (!node)
-		return SIGMA_E_REFUSED;
-	if (node->kind == YAML_SCALAR)
-		return expand_to(item, value, i, at, &atom, node, true);
-	for (const struct yaml_node *one = node->first; one && !r; one = one->next)
-		r = expand_to(item, value, i, at, &atom, one, one == node->first);
-	return r;
-}
-
-static int apply_expand(struct item *item, struct value *value, int unused)
-{
-	int r = need_text(item, value);
-
-	for (size_t i = 0; i < value->n && !r;) {
-		const struct pattern *pattern = &value->alternatives[i].pattern;
-		size_t at = 0;
-
-		while (at < pattern->n && pattern->units[at] < PATTERN_PLACEHOLDER)
-			at++;
-		if (at == pattern->n)
-			i++;
-		else
-			r = expand_at(item, value, i, at);
-	}
-	return r;
-}
-
-/* ---- type modifiers --------------------------------------------------------------------- */
-
-/* Their value is read as it stands, so nothing may have changed it before. */
-static int need_unmodified(struct item *item, const struct value *value)
-{
-	if (item->n_applied)
-		return refuse_value(item, value, "must be the first modifier");
-	return 0;
-}
-
-static int apply_re(struct item *item, struct value *value, int unused)
-{
-	struct atom *atom = &value->alternatives[0];
-	int r;
-
-	r = need_unmodified(item, value);
-	if (!r)
-		r = need_text(item, value);
-	if (r)
-		return r;
-	if (strlen(value->node->text) != value->node->length)
-		return refuse_value(item, value, "cannot take a NUL character");
-	if (value->node->length > REGEX_MAX_BYTES)
-		return refuse_value(item, value, "takes at most 8192 bytes");
-	atom->text = arena_strdup(item->builder->arena, value->node->text);
-	if (!atom->text)
-		return -ENOMEM;
-	atom->kind = ATOM_REGEX;
-	value->kind = VALUE_REGEX;
-	return 0;
-}
-
-static int apply_regex_flag(struct item *item, struct value *value, int flag)
-{
-	if (value->kind != VALUE_REGEX)
-		return refuse_value(item, value, "must follow `re'");
-	value->alternatives[0].regex_flags |= (unsigned int)flag;
-	return 0;
-}
-
-static int apply_cidr(struct item *item, struct value *value, int unused)
-{
-	struct atom *atom = &value->alternatives[0];
-	int r;
-
-	r = need_unmodified(item, value);
-	if (!r)
-		r = need_text(item, value);
-	if (r)
-		return r;
-	switch (network_parse(&atom->network, value->node->text, value->node->length)) {
-	case NETWORK_NOT_ONE:
-		return refuse(item->builder->refusal, value->node->line,
-			      "`%s' is not an IPv4 or IPv6 network", value->node->text);
-	case NETWORK_HOST_BITS:
-		return refuse(item->builder->refusal, value->node->line,
-			      "network `%s' has bits set behind its prefix", value->node->text);
-	default:
-		break;
-	}
-	atom->kind = ATOM_NETWORK;
-	value->kind = VALUE_TYPED;
-	return 0;
-}
-
-static int apply_exists(struct item *item, struct value *value, int unused)
-{
-	int r = need_unmodified(item, value);
-
-	if (r)
-		return r;
-	if (value->kind != VALUE_BOOL)
-		return refuse_value(item, value, "needs true or false");
-	if (item->n_values > 1)
-		return refuse_value(item, value, "takes one value, not a list");
-	value->alternatives[0].kind = ATOM_EXISTS;
-	value->alternatives[0].exists = yaml_bool(value->node);
-	value->kind = VALUE_TYPED;
-	return 0;
-}
-
-static int apply_fieldref(struct item *item, struct value *value, int unused)
-{
-	struct atom *atom = &value->alternatives[0];
-	size_t from, to, n;
-	int r = need_text(item, value);
-
-	if (r)
-		return r;
-	if (value->n != 1)
-		return refuse_value(item, value, "needs one name of a field");
-	/* `contains' and its like may stand before it, and have put their stars by then. */
-	to = atom->pattern.n;
-	atom->open_start = to && atom->pattern.units[0] == PATTERN_STAR;
-	atom->open_end = to && atom->pattern.units[to - 1] == PATTERN_STAR;
-	from = atom->open_start;
-	to -= atom->open_end && to > from;
-	for (size_t i = from; i < to; i++)
-		if (atom->pattern.units[i] & PATTERN_SPECIAL)
-			return refuse_value(item, value, "takes no wildcards");
-	atom->text = pattern_bytes(item->builder->arena, &atom->pattern, from, to, &n);
-	if (!atom->text)
-		return -ENOMEM;
-	if (!n)
-		return refuse_value(item, value, "needs the name of a field");
-	atom->kind = ATOM_FIELD;
-	value->kind = VALUE_TYPED;
-	return 0;
-}
-
-static int need_number(struct item *item, const struct value *value, long double *ret)
-{
-	const struct atom *atom = &value->alternatives[0];
-	size_t n;
-	char *text;
-
-	if (value->kind != VALUE_NUMBER)
-		return refuse_value(item, value, "needs a number");
-	text = pattern_bytes(item->builder->arena, &atom->pattern, 0, atom->pattern.n, &n);
-	if (!text)
-		return -ENOMEM;
-	if (!compare_number(text, n, ret))
-		return refuse_value(item, value, "needs a decimal number");
-	return 0;
-}
-
-static int apply_relation(struct item *item, struct value *value, int relation)
-{
-	struct atom *atom = &value->alternatives[0];
-	int r;
-
-	if (value->kind == VALUE_TYPED && atom->kind == ATOM_DATE && atom->relation == RELATION_EQ) {
-		atom->relation = (enum relation)relation;
-		return 0;
-	}
-	r = need_number(item, value, &atom->number);
-	if (r)
-		return r;
-	atom->kind = ATOM_NUMBER;
-	atom->relation = (enum relation)relation;
-	value->kind = VALUE_TYPED;
-	return 0;
-}
-
-static int apply_date(struct item *item, struct value *value, int part)
-{
-	struct atom *atom = &value->alternatives[0];
-	int r = 0;
-
-	if (value->kind != VALUE_TYPED || atom->kind != ATOM_NUMBER)
-		r = need_number(item, value, &atom->number);
-	if (r)
-		return r;
-	atom->kind = ATOM_DATE;
-	atom->part = (enum date_part)part;
-	value->kind = VALUE_TYPED;
+		return value_refuse(item, value, "needs text, and a modifier before it made it something else");
 	return 0;
 }
 
@@ -654,7 +191,7 @@ static int read_value(struct item *item, const struct yaml_node *node, struct va
 		atom.kind = ATOM_NULL;
 		if (!item->field)
 			return refuse(item->builder->refusal, node->line, "null cannot be a keyword");
-		return add_alternative(value, &atom);
+		return value_add(value, &atom);
 	case YAML_TYPE_INT:
 	case YAML_TYPE_FLOAT:
 		value->kind = VALUE_NUMBER;
@@ -666,7 +203,7 @@ static int read_value(struct item *item, const struct yaml_node *node, struct va
 				  item->with_placeholders);
 		break;
 	}
-	return r ? refuse_or_fail(item, value, r) : add_alternative(value, &atom);
+	return r ? refuse_or_fail(item, value, r) : value_add(value, &atom);
 }
 
 /* A keyword is looked for inside the values, unless a modifier has said where. */
