@@ -66,10 +66,35 @@ static int scan_folder(struct journal *journal)
 	return 0;
 }
 
+/* A power cut in the middle of a line: what is left of it is no JSON, and only it is lost. */
+static int drop_half_line(struct journal *journal, off_t size)
+{
+	char bytes[4096];
+	off_t end = size;
+
+	while (end > 0) {
+		off_t begin = end > (off_t)sizeof(bytes) ? end - (off_t)sizeof(bytes) : 0;
+		ssize_t n = pread(journal->fd, bytes, (size_t)(end - begin), begin);
+		const char *newline = n == end - begin ? memrchr(bytes, '\n', (size_t)n) : NULL;
+
+		if (n != end - begin)
+			return n < 0 ? -errno : -EIO;
+		if (newline) {
+			end = begin + (newline - bytes) + 1;
+			break;
+		}
+		end = begin;
+	}
+	if (end != size && ftruncate(journal->fd, end) < 0)
+		return -errno;
+	journal->used = (size_t)end;
+	return 0;
+}
+
 static int open_newest(struct journal *journal)
 {
 	struct stat st;
-	char name[32], last;
+	char name[32];
 
 	file_name(name, journal->newest);
 	journal->fd = openat(journal->folder_fd, name,
@@ -78,12 +103,7 @@ static int open_newest(struct journal *journal)
 		return -errno;
 	if (fstat(journal->fd, &st) < 0)
 		return -errno;
-	journal->used = (size_t)st.st_size;
-	/* Cut off in the middle of a line: end it, so that only this one is lost. */
-	if (st.st_size > 0 && pread(journal->fd, &last, 1, st.st_size - 1) == 1 && last != '\n' &&
-	    write(journal->fd, "\n", 1) == 1)
-		journal->used++;
-	return 0;
+	return drop_half_line(journal, st.st_size);
 }
 
 int journal_open(struct journal **ret_journal, int folder_fd, size_t file_bytes, unsigned int n_files)

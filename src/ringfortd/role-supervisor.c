@@ -100,8 +100,12 @@ static int open_findings(const struct paths *paths, const struct config *config,
 		return r;
 	}
 	/* The control process writes here through this descriptor; it could not walk to it. */
-	if (fchown(fd, control_uid(config), control_uid(config)) < 0)
-		return -errno;
+	if (fchown(fd, control_uid(config), control_uid(config)) < 0) {
+		r = -errno;
+		log_error("cannot give the folder %s to the control process: %s", log_quote(path),
+			  strerror(-r));
+		return r;
+	}
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
@@ -110,6 +114,7 @@ static int open_lock(const struct paths *paths, int *ret_fd)
 {
 	_cleanup_(closep) int fd = -1;
 	char path[PATH_MAX];
+	struct stat st;
 	int r;
 
 	r = own_folder(paths->runtime, 0755);
@@ -125,6 +130,9 @@ static int open_lock(const struct paths *paths, int *ret_fd)
 			  log_quote(paths->runtime));
 		return -EBUSY;
 	}
+	/* The one before us took the file away between our open() and our flock(): ours is nobody's. */
+	if (fstat(fd, &st) < 0 || st.st_nlink == 0)
+		return -EAGAIN;
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
@@ -249,9 +257,11 @@ static void hand_over_close(struct hand_over *hand)
 
 static int open_hand_over(struct supervisor *supervisor, struct hand_over *hand)
 {
-	int r;
+	int tries = 0, r;
 
-	r = open_lock(supervisor->paths, &hand->lock_fd);
+	do
+		r = open_lock(supervisor->paths, &hand->lock_fd);
+	while (r == -EAGAIN && ++tries < 10);
 	if (r == 0)
 		r = open_findings(supervisor->paths, supervisor->config, &hand->findings_fd);
 	if (r == 0)
