@@ -10,6 +10,7 @@ import os
 import platform
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -64,6 +65,10 @@ class Storms:
 
     def run(self, workload):
         return self.build() if workload == "build" else self.storm(workload, "--seconds", str(self.seconds))
+
+    def warm(self):
+        """Events enough to fill a broadcast ring of 16 MiB once."""
+        self.storm("write", "--ops", "8000")
 
     def run_exactly(self, workload):
         return self.storm(workload, "--ops", str(LOSS_OPS[workload]))
@@ -133,7 +138,7 @@ class Measured:
 
 
 def run_round(subjects, storms, measured, workloads):
-    random.shuffle(subjects)
+    subjects = random.sample(subjects, len(subjects))
     for subject in subjects:
         try:
             subject.start()
@@ -150,18 +155,25 @@ def label(subject, name):
     return subject
 
 
-def run_pairs(storms, subjects, peers, options):
+def run_pairs(storms, subjects, n_rounds, options):
     measured = Measured()
     groups = [[w for w in group if w in options.workloads] for group in GROUPS]
-    for n in range(options.pairs):
+    for n in range(n_rounds):
         for group in filter(None, groups):
             if sys.stderr.isatty():
-                print(f"\rround {n + 1} of {options.pairs}: {' '.join(group)}   ", end="", file=sys.stderr)
-            # Peers cost ten times what we do: a third of the rounds tells enough of them.
-            run_round(subjects + (peers if n % 3 == 0 else []), storms, measured, group)
+                print(f"\rround {n + 1} of {n_rounds}: {' '.join(group):30}", end="", file=sys.stderr)
+            run_round(subjects, storms, measured, group)
     if sys.stderr.isatty():
-        print(file=sys.stderr)
+        print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
     return measured
+
+
+def role_rows(workload, roles):
+    return [[workload, role, f"{100 * e['cpu_s'] / e['seconds']:.1f}", f"{1e6 * e['cpu_s'] / e['ops']:.2f}",
+             f"{e['switches'] / e['seconds']:.0f}"] for role, e in sorted(roles.items()) if e["seconds"]]
+
+
+ROLE_HEAD = ["workload", "process", "% of a CPU", "us an op", "switches/s"]
 
 
 def show_pairs(measured, options, result):
@@ -179,27 +191,57 @@ def show_pairs(measured, options, result):
             "ringfortd_floor": ours,
             "ringfortd_floor_cpu": measured.ratio(workload, "ringfortd", "floor", "cpu"),
             "null_cpu": measured.ratio(workload, "none again", "none", "cpu"),
-            "auditd": measured.ratio(workload, "auditd", "none"),
-            "bpftrace": measured.ratio(workload, "bpftrace", "none"),
             "verdict": figures.at_most(TARGET_STORM, ours, null),
             "roles": measured.roles.get(workload, {}),
         }
         result["storms"][workload] = entry
         rows.append([workload, f"{entry['us_per_op']['none']['median']:.2f}"]
                     + [figures.text(entry[k]) for k in ("null", "floor", "ringfortd", "ringfortd_floor", "null_cpu",
-                                                        "ringfortd_floor_cpu", "auditd", "bpftrace")]
+                                                        "ringfortd_floor_cpu")]
                     + [entry["verdict"]])
-        for role, e in sorted(entry["roles"].items()):
-            if e["seconds"]:
-                rows_roles.append([workload, role, f"{100 * e['cpu_s'] / e['seconds']:.1f}",
-                                   f"{1e6 * e['cpu_s'] / e['ops']:.2f}", f"{e['switches'] / e['seconds']:.0f}"])
+        rows_roles += role_rows(workload, entry["roles"])
     figures.print_table(
         f"Storms: time an operation, ratios of pairs, median and 95 % interval; target ringfortd/floor <= {TARGET_STORM}\n"
         "(CPU: the same ratio of the workload's own processor time, which other load disturbs less)",
         ["workload", "us/op", "null", "floor", "ringfortd", "ringfortd/floor", "CPU: null", "CPU: ringfortd/floor",
-         "auditd", "bpftrace", "verdict"], rows)
+         "verdict"], rows)
     figures.print_table("Who used the processor during the storms",
-                        ["workload", "process", "% of a CPU", "us an op", "switches/s"], rows_roles)
+                        ROLE_HEAD, rows_roles)
+
+
+def find_peers(folder):
+    peers = []
+    for peer in (Auditd(f"{folder}/auditd"), Bpftrace(folder)):
+        why = peer.why_not()
+        if why:
+            say(f"skipping {peer.name}: {why}")
+            continue
+        try:
+            peer.start()
+            peers.append(label(peer, peer.name))
+        except OSError as error:
+            say(f"skipping {peer.name}: {error}")
+        finally:
+            peer.stop()
+    return peers
+
+
+def run_peers(storms, folder, options, result):
+    """In rounds of their own and last of all: where auditd once ran, calls stay dearer until the next boot."""
+    peers = find_peers(folder)
+    if not peers:
+        return
+    measured = run_pairs(storms, [label(Nothing(), "none"), *peers], max(3, options.pairs // 3), options)
+    rows, rows_roles = [], []
+    for workload in [w for w in WORKLOADS if w in options.workloads]:
+        entry = {peer.name: measured.ratio(workload, peer.name, "none") for peer in peers}
+        result["storms"][workload]["peers"] = entry
+        rows.append([workload, *(figures.text(entry[peer.name]) for peer in peers),
+                     figures.text(result["storms"][workload]["ringfortd"])])
+        rows_roles += role_rows(workload, measured.roles.get(workload, {}))
+    figures.print_table("Peers: time an operation, ratio to nothing; ringfortd from the table above",
+                        ["workload", *(peer.name for peer in peers), "ringfortd"], rows)
+    figures.print_table("Who used the processor", ROLE_HEAD, rows_roles)
 
 
 # ---- loss -----------------------------------------------------------------------------------
@@ -272,13 +314,15 @@ def run_ring(build, options, result):
         ratio = figures.ratios(told["ours"], told["copying"])
         null = figures.ratios(told["copying_again"], told["copying"])
         verdict = figures.at_least(TARGET_RING, ratio, null)
-        result["ring"][readers] = {"ratio": ratio, "null": null, "verdict": verdict,
+        cpu = figures.ratios(told["ours_cpu"], told["copying_cpu"])
+        null_cpu = figures.ratios(told["copying_again_cpu"], told["copying_cpu"])
+        result["ring"][readers] = {"ratio": ratio, "null": null, "cpu": cpu, "null_cpu": null_cpu, "verdict": verdict,
                                    "deliveries_per_s": figures.interval(told["ours"])}
         rows.append([readers, f"{figures.interval(told['ours'])['median'] / 1e6:.1f}",
                      f"{figures.interval(told['copying'])['median'] / 1e6:.1f}", figures.text(ratio),
-                     figures.text(null), verdict])
+                     figures.text(null), figures.text(cpu), figures.text(null_cpu), verdict])
     figures.print_table(f"Ring: records of 600-1000 bytes, million deliveries/s; target >= {TARGET_RING} x copying",
-                        ["readers", "ours", "copying", "ratio", "null", "verdict"], rows)
+                        ["readers", "ours", "copying", "ratio", "null", "ratio, CPU", "null, CPU", "verdict"], rows)
 
 
 # ---- Sigma ----------------------------------------------------------------------------------
@@ -289,10 +333,11 @@ def run_sigma(build, result):
     if not os.path.exists(program):
         say("there is no bench-sigma in this build, skipping Sigma")
         return
-    if not os.environ.get("RINGFORT_DATA"):
-        say("RINGFORT_DATA does not name the folder of rules, skipping Sigma")
+    data = os.environ.get("RINGFORT_DATA") or f"{os.path.dirname(os.path.dirname(build))}/shared/data"
+    if not os.path.isdir(data):
+        say(f"there are no rules in {data} (RINGFORT_DATA names their folder), skipping Sigma")
         return
-    answer = subprocess.run([program], capture_output=True, text=True)
+    answer = subprocess.run([program], capture_output=True, text=True, env={**os.environ, "RINGFORT_DATA": data})
     result["sigma"] = {"exit": answer.returncode, "text": answer.stdout}
     print("\nSigma: an exec event against a bare scan of the same text")
     print("  " + (answer.stdout or answer.stderr).rstrip().replace("\n", "\n  "))
@@ -352,23 +397,6 @@ def run_daemon(daemon, storms, options, result):
 # ---- all of it ------------------------------------------------------------------------------
 
 
-def find_peers(folder, wanted):
-    peers = []
-    for peer in (Auditd(f"{folder}/auditd"), Bpftrace(folder)) if wanted else ():
-        why = peer.why_not()
-        if why:
-            say(f"skipping {peer.name}: {why}")
-            continue
-        try:
-            peer.start()
-            peers.append(label(peer, peer.name))
-        except OSError as error:
-            say(f"skipping {peer.name}: {error}")
-        finally:
-            peer.stop()
-    return peers
-
-
 def parse():
     parser = argparse.ArgumentParser(prog="./bench", description="Measure ringfortd against nothing, the floor and its peers.")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
@@ -399,12 +427,12 @@ def measure(options, folder):
     print(f"{result['date']}  kernel {result['kernel']}  {result['cpus']} CPUs  {result['memory_gb']} GiB  "
           f"{options.pairs} pairs, storms of {options.seconds} s, load {os.getloadavg()[0]:.1f}")
     storms = Storms(options.build, folder, options.seconds)
-    counting = Ringfortd(options.stage, f"{options.build}/tests/solutions/mirror", ["count"], f"{folder}/counting")
+    counting = Ringfortd(options.stage, f"{options.build}/tests/solutions/mirror", ["count"], f"{folder}/counting",
+                         storms.warm)
     if any(w in WORKLOADS for w in options.workloads):
         subjects = [label(Nothing(), "none"), label(Nothing(), "none again"),
                     label(Floor(options.build), "floor"), label(counting, "ringfortd")]
-        peers = find_peers(folder, not options.no_peers)
-        show_pairs(run_pairs(storms, subjects, peers, options), options, result)
+        show_pairs(run_pairs(storms, subjects, options.pairs, options), options, result)
     if "loss" in options.workloads:
         tally = Ringfortd(options.stage, f"{options.build}/benchmark/tally", [f"{storms.folder}/"], f"{folder}/tally")
         run_loss(storms, tally, WORKLOADS, result)
@@ -414,6 +442,8 @@ def measure(options, folder):
         run_sigma(options.build, result)
     if "daemon" in options.workloads:
         run_daemon(counting, storms, options, result)
+    if any(w in WORKLOADS for w in options.workloads) and not options.no_peers:
+        run_peers(storms, folder, options, result)
     if options.json:
         with open(options.json, "w") as file:
             json.dump(result, file, indent=1)
@@ -423,6 +453,8 @@ def main():
     options = parse()
     if os.geteuid() != 0:
         raise SystemExit("./bench: needs root: it loads BPF programs")
+    # Whatever ends us, nothing of auditd or of a daemon may stay.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Solutions run from here under uids of their own.
     folder = tempfile.mkdtemp(prefix="ringfort-bench.", dir="/dev/shm")
     os.chmod(folder, 0o755)

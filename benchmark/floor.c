@@ -4,7 +4,8 @@
  *
  *   floor     prints "ready" when everything is attached, and one line of JSON after SIGTERM
  *
- * It has the marks for file.modify as well, and reads those events as bytes only.
+ * It has the marks for file.modify as well, and reads those events as bytes only; where the probe is
+ * granted a better hook for them, the floor keeps the marks.
  */
 #include "base/cleanup.h"
 #include "sensor/mounts.h"
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fanotify.h>
@@ -41,13 +43,31 @@ static int fail(const char *what, int error)
 	return 1;
 }
 
+/* The probe's headers may bring programs of their own, for hooks that not every kernel grants. */
+static void keep_ours(struct probe_bpf *bpf)
+{
+	static const char *const ours[] = { "sys_exit", "process_exec", "process_fork", "process_exit" };
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, bpf->obj) {
+		bool is_ours = false;
+
+		for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+			is_ours |= strcmp(bpf_program__name(program), ours[i]) == 0;
+		bpf_program__set_autoload(program, is_ours);
+	}
+}
+
 static struct probe_bpf *load(void)
 {
 	struct probe_bpf *bpf = probe_bpf__open();
 	struct probe probe = { .bpf = bpf };
 	int n_cpus = libbpf_num_possible_cpus();
 
-	if (!bpf || n_cpus < 0 ||
+	if (!bpf)
+		return NULL;
+	keep_ours(bpf);
+	if (n_cpus < 0 ||
 	    bpf_map__set_max_entries(bpf->maps.scratches, (uint32_t)n_cpus) < 0 ||
 	    bpf_map__set_max_entries(bpf->maps.counters, (uint32_t)n_cpus) < 0 ||
 	    bpf_map__set_max_entries(bpf->maps.bulk, RING_BYTES) < 0 || probe_bpf__load(bpf) < 0)

@@ -10,6 +10,7 @@ said to a file; --json prints the doctor's JSON alone.  Nothing is left behind b
 """
 
 import argparse
+import ctypes
 import json
 import os
 import re
@@ -22,17 +23,19 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-LIMIT_S = 600
+LIMIT_S = 700
 MODULES = "landlock,lockdown,yama,integrity,apparmor,bpf"
+# Real programs, under whose names and copies of which tests run: busybox goes by its name.
+REAL = ("true", "false", "ls", "cat", "sleep", "dash", "sh", "env", "touch", "chmod")
 BUSYBOX_STATIC = "/bin/busybox"
 TESTS = ("sensor/test-probe-file", "sensor/test-probe-net", "sensor/test-probe-process",
-         "sensor/test-probe-stream", "sensor/test-probe-uring", "sensor/test-sensor",
+         "sensor/test-probe-stream", "sensor/test-probe-uring",
          "sensor/test-modify", "ring/test-ring", "ring/test-mailbox", "host/test-sandbox",
          "host/test-payload")
 # name: program, arguments, memory_mb, pids.  Two daemons, one after the other.
 GOOD = {"seen": ("mirror", ["report"], 64, 4), "counted": ("mirror", ["count"], 64, 4)}
 BAD = {"neighbour": ("mirror", ["count"], 64, 4), "alloc": ("bad", ["alloc"], 32, 4),
-       "attack": ("bad", ["attack", "1"], 64, 8), "fork": ("bad", ["fork"], 64, 16)}
+       "attack": ("bad", ["attack"], 64, 8), "reach": ("bad", ["attack", "VICTIM"], 64, 8), "fork": ("bad", ["fork"], 64, 16)}
 # What the guest's acts must have brought to the solution that reports all that it sees.
 ACTED = {"process.exec", "process.fork", "process.exit", "process.setid", "file.open_write", "file.create",
          "file.modify", "file.rename", "file.unlink", "file.attr", "net.connect", "net.bind",
@@ -100,8 +103,12 @@ def add_solutions(root, build):
         for name, (program, arguments, memory_mb, pids) in solutions.items():
             add_package(root, build, name, program, arguments, memory_mb, pids)
             text += f"  - name: {name}  # {program}\n    package: /lab/packages/{name}\n"
-        if config == "good" and os.path.isdir(f"{root}/{sigma}"):
-            text += f"  - name: sigma\n    package: /{sigma}\n"
+        if config == "good" and os.path.isdir(f"{root}/{sigma}/rules"):
+            # A few of its rules: all take the emulator longer to compile than a solution has to start.
+            for name in sorted(os.listdir(f"{root}/{sigma}/rules"))[:8]:
+                os.makedirs(f"{root}/lab/rules", exist_ok=True)
+                shutil.copy(f"{root}/{sigma}/rules/{name}", f"{root}/lab/rules/")
+            text += f"  - name: sigma\n    package: /{sigma}\n    content: [/lab/rules]\n"
         write(f"{root}/lab/{config}.yaml", text)
 
 
@@ -117,6 +124,10 @@ def add_system(root):
     for name in done.stdout.split():
         if not os.path.lexists(f"{root}/usr/bin/{name}"):
             os.symlink("busybox", f"{root}/usr/bin/{name}")
+    for name in REAL:
+        if os.path.lexists(f"{root}/usr/bin/{name}"):
+            os.remove(f"{root}/usr/bin/{name}")
+        shutil.copy(f"/usr/bin/{name}", f"{root}/usr/bin/{name}")
     write(f"{root}/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
     write(f"{root}/etc/group", "root:x:0:\nnogroup:x:65534:\n")
     write(f"{root}/etc/shadow", "root:*:1::::::\n")
@@ -134,11 +145,13 @@ def make_tree(root, build, stage, tests):
     tried = [f"{build}/src/{name}" for name in TESTS if os.path.exists(f"{build}/src/{name}")] if tests else []
     for path in tried:
         shutil.copy(path, f"{root}/lab/tests/")
-    needy = tried + [f"{build}/tests/solutions/mirror"] + programs_below(f"{stage}/usr")
+    needy = tried + [f"{build}/tests/solutions/mirror"] + [f"/usr/bin/{n}" for n in REAL] + programs_below(f"{stage}/usr")
     for name, path in libraries(needy).items():
         folder = "usr/lib64" if name.startswith("ld-linux") else "usr/lib/x86_64-linux-gnu"
         os.makedirs(f"{root}/{folder}", exist_ok=True)
         shutil.copy(path, f"{root}/{folder}/{name}")
+    write(f"{root}/etc/ld.so.conf", "/usr/lib/x86_64-linux-gnu\n")
+    subprocess.run(["ldconfig", "-r", root], check=True)
 
 
 def make_initramfs(folder, build, stage, tests):
@@ -155,19 +168,28 @@ def make_initramfs(folder, build, stage, tests):
 
 # ---- the machine -----------------------------------------------------------------------------------
 
-def run_machine(folder, kernel, initramfs):
-    """Seconds that it took; its serial lines are in the folder."""
-    command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024",
+def end_with_us():
+    """In a child: no machine outlives who started it."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def run_machine(folder, kernel, initramfs, limit_s):
+    """Seconds that it took; its serial lines are in the folder.
+
+    Without CMPXCHG16B: the emulator of Debian 12 gets it wrong, and lists of free memory of 6.12 break
+    before its first process.
+    """
+    command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max,cx16=off", "-smp", "2", "-m", "1024",
                "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none",
                "-serial", f"file:{folder}/console", "-serial", f"file:{folder}/results",
                "-kernel", kernel, "-initrd", initramfs,
-               "-append", f"console=ttyS0 quiet loglevel=4 panic=-1 lsm={MODULES}"]
+               "-append", f"console=ttyS0 quiet loglevel=4 panic=-1 oops=panic lsm={MODULES}"]
     begin = time.monotonic()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=end_with_us)
     try:
-        process.wait(LIMIT_S)
+        process.wait(limit_s)
     except subprocess.TimeoutExpired:
-        print(f"the machine did not end within {LIMIT_S} s", file=sys.stderr)
+        print(f"the machine did not end within {limit_s} s", file=sys.stderr)
     finally:
         if process.poll() is None:
             process.kill()
@@ -217,7 +239,7 @@ class Judge:
     def doctor(self):
         types = self.json("doctor").get("types", [])
         bad = [f"{t['name']}: {t['level']}, {t['selftest']} ({t['why']})" for t in types
-               if t["selftest"] != "passed" or t["level"] == "unavailable" or t["why"]]
+               if t["selftest"] != "passed" or t["level"] == "unavailable"]
         self.say("every event type passed its self-test", types and not bad, "; ".join(bad) or "no answer")
 
     def nothing_lost(self, name, what, wanted):
@@ -232,16 +254,11 @@ class Judge:
 
     def all_active(self):
         states = {s["name"]: f"{s['state']} {s['why']}" for s in self.json("status").get("solutions", [])}
-        bad = {n: s for n, s in states.items() if not s.startswith("active")}
-        self.say("every good solution is active", len(states) >= len(GOOD) and not bad, bad or states)
+        bad = {name: state for name, state in states.items() if not state.startswith("active")}
+        self.say("every good solution is active", set(GOOD) <= set(states) and not bad, bad or states)
 
     def acts_seen(self):
-        seen = set()
-        for line in self.lines("findings"):
-            if line.startswith("{"):
-                finding = json.loads(line)["ringfort"]
-                if finding["solution"] == "seen":
-                    seen.add(finding["rule_id"])
+        seen = {line.split('"')[-2] for line in self.lines("findings") if '"solution":"seen"' in line}
         self.say("the acts came back as findings", ACTED <= seen, "missing: " + ", ".join(sorted(ACTED - seen)))
 
     def limits(self):
@@ -251,10 +268,11 @@ class Judge:
         self.say("its peak stayed at the limit", 0 < alloc.get("memory_peak_bytes", 0) <= BAD["alloc"][2] << 20, alloc)
 
     def attack(self):
-        attempts = [line for line in self.lines("attack") if ": " in line]
-        breaches = [line for line in attempts if "BREACH" in line]
-        self.say(f"nothing of {len(attempts)} attempts left the sandbox", len(attempts) > 15 and not breaches,
-                 breaches or self.lines("attack"))
+        for name, n_least in (("attack", 15), ("reach", 8)):
+            attempts = [line for line in self.lines(name) if ": " in line]
+            breaches = [line for line in attempts if "BREACH" in line]
+            self.say(f"nothing of {len(attempts)} attempts left the sandbox of '{name}'",
+                     len(attempts) >= n_least and not breaches, breaches or self.lines(name))
 
     def clean(self, name, what):
         self.say(what, name in self.blocks and not self.lines(name), self.lines(name))
@@ -281,33 +299,33 @@ class Judge:
         self.attack()
         self.nothing_lost("status-bad", "their neighbour lost nothing", ["neighbour"])
         self.ended_well("stop-bad", "it ends with bad solutions")
+        self.ended_well("victim", "the process that was attacked is alive")
         self.clean("left_behind-bad", "it leaves nothing of them behind")
         if tests:
             self.units()
         self.say("the machine came to its end", "dmesg" in self.blocks, "")
 
 
-def print_doctor(judge):
+def print_doctor(judge, say):
     doctor = judge.json("doctor")
     for line in judge.lines("facts"):
-        print("  " + line)
+        say(line)
     for t in doctor.get("types", []):
-        print(f"  {t['name']:<18} {t['level']:<12} {t['selftest']:<8} {t['hook']:<28} {t['why']}")
-    kernel = doctor.get("kernel", {})
-    print("  in the kernel: " + ", ".join(f"{k} {v}" for k, v in kernel.items()))
+        say(f"{t['name']:<18} {t['level']:<12} {t['selftest']:<8} {t['hook']:<28} {t['why']}")
+    say("in the kernel: " + ", ".join(f"{k} {v}" for k, v in doctor.get("kernel", {}).items()))
 
 
-def print_report(judge, seconds):
-    print_doctor(judge)
+def print_report(judge, seconds, say=print):
+    """What doctor said there, and the judgement; returns how much of it failed."""
+    print_doctor(judge, say)
     failed = 0
     for what, true, why in judge.results:
-        print(f"  {'ok ' if true else 'NOT'} {what}" + ("" if true else f": {why}"))
+        say(f"{'ok ' if true else 'NOT'} {what}" + ("" if true else f": {why}"))
         failed += not true
-    begun = judge.blocks.get("facts")
-    ready = judge.blocks.get("ready")
-    if begun and ready:
-        print(f"  booted in {begun.uptime_s:.1f} s, Ringfort ready {ready.uptime_s - begun.uptime_s:.1f} s later, "
-              f"{seconds:.0f} s in all")
+    begun, ready, proven = (judge.blocks.get(name) for name in ("facts", "ready", "doctor"))
+    if proven:
+        say(f"booted in {begun.uptime_s:.1f} s, ringfortd answers {ready.uptime_s - begun.uptime_s:.1f} s later, "
+            f"proved after {proven.uptime_s - begun.uptime_s:.1f} s, {seconds:.0f} s in all")
     return failed
 
 
@@ -320,13 +338,13 @@ def need_tools():
         raise Skip("busybox-static is not installed")
 
 
-def boot(kernel, build, stage, tests=True, keep=None):
+def boot(kernel, build, stage, tests=True, keep=None, limit_s=LIMIT_S):
     """The judge of one boot, and the seconds that it took."""
     need_tools()
     folder = tempfile.mkdtemp(prefix="ringfort-lab-", dir=os.environ.get("RINGFORT_TEST_TMP"))
     try:
         initramfs = make_initramfs(folder, build, stage, tests)
-        seconds = run_machine(folder, kernel, initramfs)
+        seconds = run_machine(folder, kernel, initramfs, limit_s)
         results, console = read_file(f"{folder}/results"), read_file(f"{folder}/console")
         if keep:
             write(os.path.abspath(keep), results + "\n@@console\n" + console)

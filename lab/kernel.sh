@@ -4,7 +4,8 @@
 # SUITE is bookworm, bookworm-backports or trixie.  The package comes through apt, by the mirror and
 # the keys that the system's own sources name, with lists and downloads in a cache of our own: the
 # configuration of the system is read, never changed.  What is in the cache is taken without the
-# network; --update asks for a newer one.  Exit status 77, with the reason: it cannot be had here.
+# network; --update asks for a newer one, RINGFORT_LAB_OFFLINE=1 for none.  Exit status 77, with the
+# reason: it cannot be had here.
 set -euo pipefail
 
 suite=${1:?usage: lab/kernel.sh SUITE [--update]}
@@ -71,6 +72,7 @@ if [ -n "$found" ] && [ "$update" != --update ]; then
     echo "$found"
     exit 0
 fi
+[ -z "${RINGFORT_LAB_OFFLINE:-}" ] || skip "no kernel of $suite is in $dir"
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || skip "there is no apt here to get a kernel with"
 exec 9>"$dir/lock"
 flock 9

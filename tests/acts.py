@@ -25,7 +25,7 @@ RDONLY, WRONLY, RDWR, CREAT, EXCL, TRUNC, APPEND = 0, 1, 2, 0o100, 0o200, 0o1000
 # OCSF 1.8: class and activity of each type.
 OCSF = {
     "process.exec": (1007, 1), "process.fork": (1007, 1), "process.exit": (1007, 2),
-    "process.setid": (1007, 99), "process.ptrace": (1007, 4),
+    "process.setid": (1007, 5), "process.ptrace": (1007, 4),
     "file.open_write": (1001, 14), "file.create": (1001, 1), "file.modify": (1001, 3),
     "file.rename": (1001, 5), "file.unlink": (1001, 4), "file.attr": (1001, 6),
     "net.connect": (4001, 1), "net.bind": (4001, 99), "net.listen": (4001, 7), "net.accept": (4001, 1),

@@ -6,15 +6,13 @@ told to end when its test dies, so that a test that crashes leaves nothing behin
 ever looked for by name: only processes and folders that a test made are ended and removed.
 """
 
+import collections
 import contextlib
 import ctypes
-import errno
 import json
 import os
-import select
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import tempfile
@@ -29,8 +27,9 @@ LONG = os.environ.get("RINGFORT_TEST_LONG") == "1"
 SANITIZED = os.environ.get("RINGFORT_TEST_SANITIZED") == "1"
 DAEMON = os.path.join(STAGE, "usr/sbin/ringfortd")
 CLI = os.path.join(STAGE, "usr/bin/ringfort")
-TRIGGER = os.path.join(BUILD, "tests/trigger")
-SOLUTIONS = os.path.join(BUILD, "tests/solutions")
+PLAIN = os.environ.get("RINGFORT_PLAIN", BUILD)  # without sanitizers, also when the rest has them
+TRIGGER = os.path.join(PLAIN, "tests/trigger")
+SOLUTIONS = os.path.join(PLAIN, "tests/solutions")
 CGROUP2 = next((p for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
                 if os.path.exists(p + "/cgroup.procs") and os.path.exists(p + "/cgroup.controllers")), None)
 
@@ -194,6 +193,7 @@ class Cgroup:
     def __init__(self):
         if not CGROUP2:
             raise Skip("no cgroup v2 is mounted")
+        self.remove_orphans()
         self.container = os.urandom(32).hex()
         self.top = f"{CGROUP2}/ringfort-test-{os.getpid()}-{os.urandom(2).hex()}"
         self.path = f"{self.top}/docker-{self.container}.scope"
@@ -205,6 +205,16 @@ class Cgroup:
         self.name = self.path[len(CGROUP2):]
         self.id = os.stat(self.path).st_ino
         _open.append(self.remove)
+
+    @staticmethod
+    def remove_orphans():
+        """What a test that was killed could not remove: its number is nobody's now."""
+        for name in os.listdir(CGROUP2):
+            parts = name.split("-")
+            if name.startswith("ringfort-test-") and len(parts) == 4 and not os.path.exists(f"/proc/{parts[2]}"):
+                for folder, _, _ in os.walk(f"{CGROUP2}/{name}", topdown=False):
+                    with contextlib.suppress(OSError):
+                        os.rmdir(folder)
 
     def enter(self):
         with open(f"{self.path}/cgroup.procs", "w") as file:
@@ -302,7 +312,7 @@ class Daemon:
                 return None
             mirrors = [s.name for s in self.solutions if s.program == "mirror"]
             by_name = {s["name"]: s for s in status["solutions"]}
-            if all(by_name.get(n, {}).get("said") == "ready" for n in mirrors):
+            if all(by_name.get(n, {}).get("said", "").startswith("ready") for n in mirrors):
                 return status
             return None
         return wait_until(ready, seconds * (4 if SANITIZED else 1), lambda: "ready; " + self.tail())
@@ -347,6 +357,29 @@ class Daemon:
                     found["control"] = pid
         return found
 
+    @property
+    def needles(self):
+        """Words that everything of this instance has in its name: its folder, its cgroups."""
+        value = 2166136261
+        for byte in self.runtime.encode():
+            value = (value ^ byte) * 16777619 & 0xffffffff
+        return [self.folder, f"ringfort-i{value:08x}"]
+
+    def bpf_programs(self):
+        """Ids of the BPF programs that its processes hold."""
+        ids = set()
+        for pid in self.roles().values():
+            with contextlib.suppress(OSError):
+                for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+                    with contextlib.suppress(OSError), open(f"/proc/{pid}/fdinfo/{fd}") as file:
+                        ids.update(int(line.split()[1]) for line in file if line.startswith("prog_id:"))
+        return ids
+
+    def tally(self, name):
+        """What `mirror tally` has counted of its cgroup, by type."""
+        said = (self.solution(name) or {}).get("said", "")
+        return {word.split("=")[0]: int(word.split("=")[1]) for word in said.split()[1:]}
+
     def stop(self, number=signal.SIGTERM, seconds=15):
         """Ask it to end; its exit status."""
         if self.process.poll() is None:
@@ -377,6 +410,15 @@ class Daemon:
         self.end()
 
 
+def read_some(fd):
+    """What there is now to read from a pipe, as text."""
+    os.set_blocking(fd, False)
+    try:
+        return os.read(fd, 65536).decode(errors="replace")
+    except BlockingIOError:
+        return ""
+
+
 class Follower:
     """A command of ringfort that follows, its JSON lines kept as they come (those with `having` in them)."""
 
@@ -392,8 +434,7 @@ class Follower:
 
     def complaints(self):
         """What it has written to standard error so far."""
-        os.set_blocking(self.process.stderr.fileno(), False)
-        self.said += self.process.stderr.read() or ""
+        self.said += read_some(self.process.stderr.fileno())
         return self.said
 
     def _read(self):
@@ -446,44 +487,40 @@ def _bpf_programs():
 
 
 def footprint(needles):
-    """What of the system carries one of the needles in its name, and the number of BPF programs."""
+    """Everything of the system that carries one of the needles in its name."""
     def has(text):
         return any(n in text for n in needles)
-    cgroups = set()
-    for base in ("/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/cpu",
-                 "/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+    found = set()
+    for base in ("/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/freezer",
+                 CGROUP2 or "/sys/fs/cgroup"):
         for folder, below, _ in os.walk(base):
-            below[:] = [b for b in below if base != "/sys/fs/cgroup" or folder != base or
-                        b not in ("memory", "pids", "cpu", "unified")]
-            cgroups.update(os.path.join(folder, b) for b in below if has(b))
-    processes = set()
+            found.update("cgroup " + os.path.join(folder, b) for b in below if has(b))
     for pid in os.listdir("/proc"):
         if pid.isdigit() and int(pid) != os.getpid():
             with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
                 line = file.read().replace(b"\0", b" ").decode(errors="replace")
                 if has(line):
-                    processes.add(f"{pid} {line.strip()}")
-    return {
-        "cgroups": cgroups,
-        "processes": processes,
-        "mounts": {m for m in _lines("/proc/self/mounts") if has(m)},
-        "sockets": {s.split()[-1] for s in _lines("/proc/net/unix") if has(s)},
-        "bpf": _bpf_programs(),
-    }
+                    found.add(f"process {pid} {line.strip()}")
+    found.update("mount " + m for m in _lines("/proc/self/mounts") if has(m))
+    found.update("socket " + s.split()[-1] for s in _lines("/proc/net/unix") if has(s))
+    return found
 
 
-def require_nothing_left(before, needles, seconds=5, programs=True):
-    """The footprint is what it was.  BPF programs only by their absence: others come and go."""
-    def difference():
-        now = footprint(needles)
-        return {k: now[k] - before[k] for k in now if (k != "bpf" or programs) and now[k] - before[k]}
+def require_nothing_left(daemon, programs, processes=(), seconds=5):
+    """No cgroup, process, mount, socket or BPF program of the instance is there any more."""
+    def left():
+        found = footprint(daemon.needles)
+        found.update(f"BPF program {n}" for n in programs & _bpf_programs())
+        found.update(f"process {pid}" for pid in processes if alive(pid))
+        found.update(f"file {p}" for p in (daemon.socket,) if os.path.exists(p))
+        return found
     end = time.monotonic() + seconds
     while True:
-        left = difference()
-        if not left:
+        found = left()
+        if not found:
             return
         if time.monotonic() > end:
-            raise Failure(f"left behind: {left}")
+            raise Failure(f"left behind: {sorted(found)}")
         time.sleep(0.1)
 
 
@@ -498,31 +535,30 @@ class Canary:
     """/bin/true every 100 ms, each timed, while something bad goes on."""
 
     def __init__(self):
+        self.process = subprocess.Popen([TRIGGER, "canary", "/bin/true"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, preexec_fn=die_with_us)
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
         self.times = []
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self):
-        while not self.stopping.is_set():
-            begin = time.monotonic()
-            subprocess.run(["/bin/true"], check=True, close_fds=False)
-            took = time.monotonic() - begin
-            self.times.append(took * 1000)
-            self.stopping.wait(max(0, 0.1 - took))
-
-    def stop(self):
-        self.stopping.set()
-        self.thread.join(10)
-        return self.times
 
     def p99(self):
-        return percentile(self.stop(), 0.99)
+        """Stop; the 99th percentile in ms."""
+        out, _ = self.process.communicate(timeout=20)
+        self.times = json.loads(out.splitlines()[1])[1:]
+        return percentile(self.times, 0.99) / 1000
 
 
-def storm(kind, count, cwd="/", *arguments):
+def storm(kind, count, cwd="/", cgroup=None):
     """Run the trigger's storm; the numbers of acts by type that it counted itself."""
-    done = subprocess.run([TRIGGER, "storm-" + kind, str(count), *arguments], input="\n", text=True,
-                          capture_output=True, cwd=cwd, timeout=300)
+    def before():
+        die_with_us()
+        if cgroup:
+            cgroup.enter()
+    more = [TRIGGER] if kind == "exec" else []
+    done = subprocess.run([TRIGGER, "storm-" + kind, str(count), *more], input="\n", text=True,
+                          capture_output=True, cwd=cwd, timeout=600, preexec_fn=before)
     require(done.returncode == 0, "storm:", done.stderr)
-    return json.loads(done.stdout.splitlines()[1])
+    told = collections.Counter(json.loads(done.stdout.splitlines()[1]))
+    # The trigger itself: one exec to start it, one exit; its fork happened outside of the cgroup.
+    told.update({"process.exec": 1, "process.exit": 1})
+    return told

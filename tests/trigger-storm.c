@@ -5,10 +5,12 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void tell_storm(const char *types[], const int counts[], int n)
@@ -89,7 +91,33 @@ static void act_storm_connect(char **argv)
 	tell_storm((const char *[]){ "net.connect" }, (int[]){ count }, 1);
 }
 
+/* canary PROGRAM: executes it every 100 ms until standard input ends; the times in µs */
+static void act_canary(char **argv)
+{
+	char *called = (char *)argument(&argv), *args[] = { called, NULL };
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct timespec begin, end;
+
+	printf("[0");
+	do {
+		pid_t pid;
+
+		clock_gettime(CLOCK_MONOTONIC, &begin);
+		pid = vfork();
+		if (pid == 0) {
+			execv(called, args);
+			_exit(127);
+		}
+		check(pid);
+		check(waitpid(pid, NULL, 0));
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		printf(",%ld", (end.tv_sec - begin.tv_sec) * 1000000 + (end.tv_nsec - begin.tv_nsec) / 1000);
+	} while (poll(&input, 1, 100) == 0);
+	puts("]");
+}
+
 const struct act storm_acts[] = {
+	{ "canary", act_canary },
 	{ "storm-exec", act_storm_exec },
 	{ "storm-fork", act_storm_fork },
 	{ "storm-file", act_storm_file },

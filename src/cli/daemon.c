@@ -13,6 +13,8 @@
 
 struct daemon {
 	int fd;
+	char *text; /* what came in parts so far */
+	size_t n_text;
 	_Alignas(8) unsigned char buffer[WIRE_MAX_FRAME];
 };
 
@@ -27,6 +29,8 @@ int daemon_open(const char *socket, struct wire_request request, struct daemon *
 	if (!daemon)
 		return -ENOMEM;
 	daemon->fd = -1;
+	daemon->text = NULL;
+	daemon->n_text = 0;
 	r = wire_connect(socket, &daemon->fd);
 	if (r < 0)
 		return r;
@@ -41,8 +45,10 @@ int daemon_open(const char *socket, struct wire_request request, struct daemon *
 
 struct daemon *daemon_close(struct daemon *daemon)
 {
-	if (daemon)
+	if (daemon) {
 		close_fd(daemon->fd);
+		free(daemon->text);
+	}
 	free(daemon);
 	return NULL;
 }
@@ -52,16 +58,45 @@ int daemon_fd(const struct daemon *daemon)
 	return daemon->fd;
 }
 
+static int add_part(struct daemon *daemon, const void *data, size_t size)
+{
+	char *text;
+
+	if (size > WIRE_MAX_TEXT - daemon->n_text)
+		return -EBADMSG;
+	text = realloc(daemon->text, daemon->n_text + size + 1);
+	if (!text)
+		return -ENOMEM;
+	memcpy(text + daemon->n_text, data, size);
+	daemon->text = text;
+	daemon->n_text += size;
+	return 0;
+}
+
 int daemon_next(struct daemon *daemon, struct packet *ret_packet)
 {
 	const struct wire_frame *frame;
 	const void *data;
-	int r = wire_receive(daemon->fd, daemon->buffer, &frame, &data);
+	int r;
 
-	if (r == 0)
-		return -ECONNRESET;
-	if (r < 0)
-		return r;
+	for (;;) {
+		r = wire_receive(daemon->fd, daemon->buffer, &frame, &data);
+		if (r <= 0)
+			return r == 0 ? -ECONNRESET : r;
+		if (frame->kind != WIRE_PART && !daemon->n_text)
+			break;
+		if (frame->kind != WIRE_PART && frame->kind != WIRE_JSON)
+			return -EBADMSG;
+		r = add_part(daemon, data, frame->size);
+		if (r < 0)
+			return r;
+		if (frame->kind == WIRE_PART)
+			continue;
+		*ret_packet = (struct packet){ .kind = frame->kind, .size = (uint32_t)daemon->n_text,
+					       .data = daemon->text };
+		daemon->n_text = 0;
+		return 1;
+	}
 	*ret_packet = (struct packet){ .kind = frame->kind, .size = frame->size, .data = data };
 	return 1;
 }

@@ -21,6 +21,18 @@ static enum ink state_ink(const char *state)
 	return INK_YELLOW;
 }
 
+/* The reason of the state, and of the restart before it: "proven; before: killed by SIGSEGV". */
+static void why_cell(struct table *table, const json_t *solution)
+{
+	const char *why = tree_string(solution, "why");
+	const char *last_fault = tree_string(solution, "last_fault");
+
+	if (last_fault[0] && strcmp(last_fault, why) != 0)
+		table_cell(table, INK_PLAIN, "%s; before: %s", why, last_fault);
+	else
+		table_cell(table, INK_PLAIN, "%s", why);
+}
+
 static void number_cell(struct table *table, enum ink ink, uint64_t number)
 {
 	table_cell(table, ink, "%llu", (unsigned long long)number);
@@ -51,7 +63,7 @@ void status_print_solutions(const struct screen *screen, const json_t *solutions
 		number_cell(table, INK_PLAIN, tree_uint(solution, "delivered"));
 		number_cell(table, lost_ink(lost), lost);
 		number_cell(table, INK_PLAIN, tree_uint(solution, "findings"));
-		table_cell(table, INK_PLAIN, "%s", tree_string(solution, "why"));
+		why_cell(table, solution);
 	}
 	if (json_array_size(solutions) == 0)
 		fputs("  no solutions\n", screen->file);

@@ -141,7 +141,10 @@ static int add_values(scmp_filter_ctx filter, int call, unsigned int argument, c
 	return 0;
 }
 
-/* Executable memory comes from files only (on mounts that allow it), and is never writable. */
+/*
+ * Executable memory comes from files only (on mounts that allow it), and no mapping is both writable and
+ * executable.  Two of them can be of one memory, the mailbox: no mount is there to say noexec for it.
+ */
 static int add_memory(scmp_filter_ctx filter)
 {
 	static const int maps[] = { SCMP_SYS(mmap), SCMP_SYS(mmap2) };

@@ -40,7 +40,7 @@
 #define SOLUTION_BACKOFF_FIRST (SOLUTION_SECOND / 10)
 #define SOLUTION_BACKOFF_MOST (30 * SOLUTION_SECOND)
 #define SOLUTION_GOOD (60 * SOLUTION_SECOND)      /* runs that long: back-off begins anew */
-#define SOLUTION_START (10 * SOLUTION_SECOND)     /* to open its channel */
+#define SOLUTION_START (60 * SOLUTION_SECOND)     /* to open its channel: many rules, a slow machine */
 #define SOLUTION_STALL (5 * SOLUTION_SECOND)      /* without progress: degraded */
 #define SOLUTION_HANG (15 * SOLUTION_SECOND)      /* without progress: killed */
 #define SOLUTION_LOOK SOLUTION_SECOND             /* between looks at its progress */

@@ -8,6 +8,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+/* A writer that was stopped in the middle of a change holds up no reader for ever. */
+#define RETRIES 100000
+
 struct ring_reader {
 	const struct ring_header *header;
 	const unsigned char *data;
@@ -16,6 +19,7 @@ struct ring_reader {
 	uint64_t wanted;
 	uint64_t counts[RINGFORT_MAX_TYPES]; /* of each type, up to position */
 	uint64_t lost[RINGFORT_MAX_TYPES];
+	uint64_t n_lost; /* of all types */
 	struct ringfort_event *event; /* RINGFORT_MAX_EVENT bytes */
 };
 
@@ -24,6 +28,7 @@ static void begin_at_head(struct ring_reader *reader)
 {
 	const struct ring_header *header = reader->header;
 	uint64_t before, after;
+	int tries = 0;
 
 	do {
 		before = atomic_load_explicit(&header->counts_version, memory_order_acquire);
@@ -33,7 +38,7 @@ static void begin_at_head(struct ring_reader *reader)
 				atomic_load_explicit(&header->counts[i], memory_order_relaxed);
 		atomic_thread_fence(memory_order_acquire);
 		after = atomic_load_explicit(&header->counts_version, memory_order_relaxed);
-	} while (before != after || before & 1);
+	} while ((before != after || before & 1) && ++tries < RETRIES);
 }
 
 int ring_reader_open(struct ring_reader **ret_reader, int fd)
@@ -95,6 +100,11 @@ uint64_t ring_reader_lost(const struct ring_reader *reader, uint32_t type)
 	return type < RINGFORT_MAX_TYPES ? reader->lost[type] : 0;
 }
 
+uint64_t ring_reader_lost_in_all(const struct ring_reader *reader)
+{
+	return reader->n_lost;
+}
+
 uint64_t ring_reader_position(const struct ring_reader *reader)
 {
 	return reader->position;
@@ -120,8 +130,10 @@ static void count_reached(struct ring_reader *reader, uint32_t type, uint64_t co
 	if (count <= reader->counts[type])
 		return;
 	reader->counts[type] = count;
-	if (reader->wanted & 1ull << type)
-		reader->lost[type] += passed - delivered;
+	if (!(reader->wanted & 1ull << type))
+		return;
+	reader->lost[type] += passed - delivered;
+	reader->n_lost += passed - delivered;
 }
 
 /* Copy one checkpoint; false when the writer was at it. */
@@ -139,13 +151,19 @@ static bool checkpoint_read(const struct ring_checkpoint *checkpoint, uint64_t *
 	return before == after && !(before & 1);
 }
 
-/* The writer has overtaken us: go on half a ring behind it. */
-static void skip_ahead(struct ring_reader *reader)
+/*
+ * The writer has overtaken us: go on half a ring behind it.  False when the writer stands still in
+ * the middle of a checkpoint: another time, then.
+ */
+static bool skip_ahead(struct ring_reader *reader)
 {
 	uint64_t counts[RINGFORT_MAX_TYPES];
 	uint64_t position, head, number;
+	int tries = 0;
 
 	for (;;) {
+		if (++tries > RETRIES)
+			return false;
 		head = atomic_load_explicit(&reader->header->head, memory_order_acquire);
 		number = (head - reader->capacity / 2) / reader->segment;
 		if (!checkpoint_read(&reader->header->checkpoints[number % RING_SEGMENTS],
@@ -159,6 +177,7 @@ static void skip_ahead(struct ring_reader *reader)
 	reader->position = position;
 	for (uint32_t type = 0; type < RINGFORT_MAX_TYPES; type++)
 		count_reached(reader, type, counts[type], 0);
+	return true;
 }
 
 /* See copy_in() in broadcast-writer.c. */
@@ -222,14 +241,16 @@ int ring_reader_next(struct ring_reader *reader, const struct ringfort_event **r
 		    atomic_load_explicit(&reader->header->head, memory_order_acquire))
 			return ended ? -EPIPE : 0;
 		if (!whole(reader)) {
-			skip_ahead(reader);
+			if (!skip_ahead(reader))
+				return 0;
 			continue;
 		}
 		r = copy_record(reader, &pad);
 		if (r < 0)
 			return r;
 		if (r == 0) {
-			skip_ahead(reader);
+			if (!skip_ahead(reader))
+				return 0;
 			continue;
 		}
 		if (pad) {

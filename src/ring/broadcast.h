@@ -76,6 +76,7 @@ int ring_reader_next(struct ring_reader *reader, const struct ringfort_event **r
 
 /** ring_reader_lost() - wanted events of this type that will never be read, since want */
 uint64_t ring_reader_lost(const struct ring_reader *reader, uint32_t type);
+uint64_t ring_reader_lost_in_all(const struct ring_reader *reader);
 
 /** ring_reader_position() - bytes read or passed; ring_reader_head(): bytes published */
 uint64_t ring_reader_position(const struct ring_reader *reader);

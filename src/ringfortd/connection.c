@@ -20,12 +20,14 @@
 #define SEND_AT_ONCE 256 /* packets a turn, so that one reader does not keep the loop */
 #define STATUS_WAIT_NS 500000000ull
 #define RELOAD_WAIT_NS 60000000000ull
+#define IDLE_NS 5000000000ull /* connected, and has asked for nothing */
 
 struct connection {
 	struct control *control;
 	int fd;
 	struct event *readable;
 	struct wire_request request; /* operation 0: none yet */
+	uint64_t since_ns;           /* when it connected */
 	uint64_t token;              /* barrier to wait for */
 	uint64_t deadline_ns;
 	struct ring_reader *ring;         /* WIRE_EVENTS */
@@ -33,11 +35,13 @@ struct connection {
 	uint64_t told_lost[RINGFORT_MAX_TYPES];
 	struct journal_cursor *cursor; /* WIRE_FINDINGS */
 	const char *line;
-	size_t n_line;
+	size_t n_line, n_sent; /* bytes, and those that went ahead in parts */
 	bool caught_up;
 	uint64_t ticket;         /* WIRE_START and its like */
 	uint64_t reloading;      /* WIRE_RELOAD: mask of slots without an answer */
 	bool failed;
+	bool ending; /* all that is left is to send the end */
+	struct wire_end end;
 };
 
 /* What all who follow want, taken together. */
@@ -65,13 +69,21 @@ static void connection_free(struct connection *connection)
 	follow(control);
 }
 
+/* A reader who is behind has no room in its socket: then the next turn tries again. */
+static int send_end(struct connection *connection)
+{
+	int r = wire_send(connection->fd, WIRE_END, &connection->end, sizeof(connection->end));
+
+	return r == -EAGAIN ? r : -ESHUTDOWN;
+}
+
 static int connection_end(struct connection *connection, int result, const char *text)
 {
-	struct wire_end end = { .result = result };
-
-	snprintf(end.text, sizeof(end.text), "%s", text);
-	wire_send(connection->fd, WIRE_END, &end, sizeof(end));
-	return -ESHUTDOWN;
+	connection->end.result = result;
+	snprintf(connection->end.text, sizeof(connection->end.text), "%.*s",
+		 (int)sizeof(connection->end.text) - 1, text);
+	connection->ending = true;
+	return send_end(connection);
 }
 
 static int send_json(struct connection *connection)
@@ -108,8 +120,9 @@ static int begin_reload(struct connection *connection)
 			continue;
 		if (!name[0] && !solution->mailbox)
 			continue;
+		if (!control_tell_supervisor(control, &message))
+			return connection_end(connection, -EBUSY, "ringfortd is busy; try again");
 		connection->reloading |= 1ull << slot;
-		control_tell_supervisor(control, &message);
 	}
 	connection->deadline_ns = control_now_ns() + RELOAD_WAIT_NS;
 	if (connection->reloading)
@@ -134,7 +147,8 @@ static int begin_command(struct connection *connection)
 	message.slot = control_slot(control, solution);
 	message.value[0] = connection->ticket = ++control->ticket;
 	message.value[1] = connection->request.operation;
-	control_tell_supervisor(control, &message);
+	if (!control_tell_supervisor(control, &message))
+		return connection_end(connection, -EBUSY, "ringfortd is busy; try again");
 	return 0;
 }
 
@@ -151,7 +165,6 @@ static int begin(struct connection *connection)
 				      "ringfort and ringfortd are of different versions");
 	switch (request->operation) {
 	case WIRE_STATUS:
-		connection->token = control_barrier(control);
 		connection->deadline_ns = control_now_ns() + STATUS_WAIT_NS;
 		return 0;
 	case WIRE_EVENTS:
@@ -237,6 +250,27 @@ static bool line_wanted(const struct connection *connection)
 	       (!request->types || request->types & 1ull << type) && time_ns >= request->since_ns;
 }
 
+/* An attacker chooses how long a command line is: no finding is too long to be shown. */
+static int send_line(struct connection *connection)
+{
+	int r;
+
+	while (connection->n_line - connection->n_sent > WIRE_PART_BYTES) {
+		r = wire_send(connection->fd, WIRE_PART, connection->line + connection->n_sent,
+			      WIRE_PART_BYTES);
+		if (r < 0)
+			return r;
+		connection->n_sent += WIRE_PART_BYTES;
+	}
+	r = wire_send(connection->fd, WIRE_JSON, connection->line + connection->n_sent,
+		      connection->n_line - connection->n_sent);
+	if (r < 0)
+		return r;
+	connection->line = NULL;
+	connection->n_sent = 0;
+	return 0;
+}
+
 static int turn_findings(struct connection *connection)
 {
 	int r;
@@ -256,12 +290,9 @@ static int turn_findings(struct connection *connection)
 				continue;
 			}
 		}
-		r = wire_send(connection->fd, WIRE_JSON, connection->line, connection->n_line);
-		if (r == -EMSGSIZE)
-			r = 0; /* an old line of another version: not for this socket */
+		r = send_line(connection);
 		if (r < 0)
 			return r;
-		connection->line = NULL;
 		if (i == SEND_AT_ONCE - 1)
 			return 0;
 	}
@@ -274,17 +305,26 @@ static int turn_findings(struct connection *connection)
 	return r;
 }
 
+/* What was written is all that there is to say. */
+static int answer(struct connection *connection)
+{
+	int r = send_json(connection);
+
+	return connection_end(connection, r, r < 0 ? "the answer does not fit the socket" : "");
+}
+
 static int turn_status(struct connection *connection)
 {
 	struct control *control = connection->control;
 
+	if (!connection->token)
+		connection->token = control_barrier(control);
 	if (!control_passed(control, connection->token) &&
 	    control_now_ns() < connection->deadline_ns)
 		return 0;
 	json_reset(&control->json);
 	report_status(control, &control->json);
-	send_json(connection);
-	return connection_end(connection, 0, "");
+	return answer(connection);
 }
 
 static int turn_doctor(struct connection *connection)
@@ -295,8 +335,7 @@ static int turn_doctor(struct connection *connection)
 		return 0;
 	json_reset(&control->json);
 	report_doctor(control, &control->json);
-	send_json(connection);
-	return connection_end(connection, 0, "");
+	return answer(connection);
 }
 
 static int reload_answer(struct connection *connection, uint32_t slot, const char *result,
@@ -331,6 +370,8 @@ static int turn_reload(struct connection *connection)
 
 static int turn(struct connection *connection)
 {
+	if (connection->ending)
+		return send_end(connection);
 	switch (connection->request.operation) {
 	case WIRE_STATUS:
 		return turn_status(connection);
@@ -387,6 +428,7 @@ int connection_accept(struct control *control, int fd)
 	}
 	connection->control = control;
 	connection->fd = fd;
+	connection->since_ns = control_now_ns();
 	connection->readable = event_new(control->base, fd, EV_READ | EV_PERSIST, on_readable, connection);
 	if (!connection->readable || event_add(connection->readable, NULL) < 0) {
 		close(fd);
@@ -399,9 +441,16 @@ int connection_accept(struct control *control, int fd)
 
 void connections_tick(struct control *control)
 {
-	for (size_t i = 0; i < CONTROL_CONNECTIONS; i++)
-		if (control->connections[i] && control->connections[i]->request.operation)
-			settle(control->connections[i], turn(control->connections[i]));
+	uint64_t now = control_now_ns();
+
+	for (size_t i = 0; i < CONTROL_CONNECTIONS; i++) {
+		struct connection *connection = control->connections[i];
+
+		if (connection && connection->request.operation)
+			settle(connection, turn(connection));
+		else if (connection && now - connection->since_ns >= IDLE_NS)
+			connection_free(connection);
+	}
 }
 
 void connections_probed(struct control *control, const struct message *message)

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -23,34 +24,37 @@ void control_end(struct control *control, const char *what, int error)
 	event_base_loopbreak(control->base);
 }
 
-void control_tell_supervisor(struct control *control, const struct message *message)
+static bool tell(struct control *control, int fd, const struct message *message, const char *failed)
 {
-	int r = message_send_fd(control->role->supervisor_fd, message, NULL, 0);
+	int r = message_send_fd(fd, message, NULL, 0);
 
-	if (r < 0)
-		control_end(control, "cannot reach the supervisor", r);
+	/* Full: the other role is held up.  Solutions and operators can bring that about. */
+	if (r < 0 && r != -EAGAIN)
+		control_end(control, failed, r);
+	return r == 0;
 }
 
-void control_tell_sensor(struct control *control, const struct message *message)
+bool control_tell_supervisor(struct control *control, const struct message *message)
 {
-	int r = message_send_fd(control->role->sensor_fd, message, NULL, 0);
+	return tell(control, control->role->supervisor_fd, message, "cannot reach the supervisor");
+}
 
-	if (r < 0)
-		control_end(control, "cannot reach the sensor", r);
+bool control_tell_sensor(struct control *control, const struct message *message)
+{
+	return tell(control, control->role->sensor_fd, message, "cannot reach the sensor");
 }
 
 uint64_t control_barrier(struct control *control)
 {
 	struct message message = { .kind = MESSAGE_BARRIER, .slot = MESSAGE_CONTROL_SLOT };
 
-	message.value[0] = ++control->token;
-	control_tell_sensor(control, &message);
-	return control->token;
+	message.value[0] = control->token + 1;
+	return control_tell_sensor(control, &message) ? ++control->token : 0;
 }
 
 bool control_passed(const struct control *control, uint64_t token)
 {
-	return ring_reader_barrier(control->barrier_ring, MESSAGE_CONTROL_SLOT) >= token;
+	return token && ring_reader_barrier(control->barrier_ring, MESSAGE_CONTROL_SLOT) >= token;
 }
 
 void control_subscribe(struct control *control)
@@ -62,8 +66,13 @@ void control_subscribe(struct control *control)
 		message.value[0] = ~1ull;
 	if (message.value[0] == control->subscribed)
 		return;
+	/* One at a time: operators come and go faster than hooks are attached. */
+	if (control->subscribed_token && !control_passed(control, control->subscribed_token))
+		return;
+	if (!control_tell_sensor(control, &message))
+		return;
 	control->subscribed = message.value[0];
-	control_tell_sensor(control, &message);
+	control->subscribed_token = control_barrier(control);
 }
 
 struct control_solution *control_by_name(struct control *control, const char *name)

@@ -36,20 +36,23 @@ struct control_solution {
 	bool used; /* the supervisor has told of it */
 	struct message_solution view;
 	uint32_t class;
+	uint64_t run; /* number of this life, the supervisor's */
 	struct mailbox_reader *mailbox; /* NULL while it does not run */
 	struct ring_reader *ring;       /* of its class: to see how far behind it is */
-	struct event *output_event;
 	int output_fd;
 	char output[CONTROL_OUTPUT_BYTES]; /* the last bytes that it printed */
 	size_t n_output;
 	bool subscribed;
 	uint64_t started_token; /* barrier of its first subscription, until it has passed */
 	bool subscribing; /* types are not told to the sensor yet */
+	bool barring;     /* nor is this barrier */
+	uint64_t barrier;
 	uint64_t types;
 	struct mailbox_progress progress;  /* of this run */
 	uint64_t n_delivered, n_lost;      /* of earlier runs */
 	struct control_bucket findings, subscriptions;
 	uint64_t n_findings, n_dropped, n_noise;
+	uint32_t n_dropped_now, n_noise_now; /* of this run */
 	bool misbehaves_told;
 	uint64_t generation; /* of the content that was asked for */
 	char said[513];
@@ -79,6 +82,8 @@ struct control {
 	const struct control_role *role;
 	struct event_base *base;
 	struct event *tick;
+	uint64_t health_ns; /* when the supervisor was last told how solutions get on */
+	uint64_t head;      /* of the ring, at the last tick */
 	struct page *page;
 	struct ring_reader *barrier_ring; /* of class 0: acknowledgements of our own barriers */
 	struct journal *journal;
@@ -89,8 +94,10 @@ struct control {
 	uint64_t ticket;
 	uint64_t followed;   /* types that operators follow */
 	uint64_t subscribed; /* by us, for operators who follow and for the self-test */
+	uint64_t subscribed_token; /* of the barrier behind it */
 	uint64_t started_ns;
-	uint64_t n_journal_errors;
+	uint64_t n_journal_errors; /* findings that are not in the history */
+	bool journal_fails;        /* the last one */
 	char hostname[65];
 	struct json json;
 	int result;
@@ -101,15 +108,19 @@ uint64_t control_now_ns(void);
 /** control_end() - leave the loop; with an error say what failed */
 void control_end(struct control *control, const char *what, int error);
 
-/** control_tell_supervisor(), control_tell_sensor() - when that fails the role ends */
-void control_tell_supervisor(struct control *control, const struct message *message);
-void control_tell_sensor(struct control *control, const struct message *message);
+/**
+ * control_tell_supervisor(), control_tell_sensor() - when that fails the role ends
+ *
+ * Return: false when it is to be said again later, as the other is held up.
+ */
+bool control_tell_supervisor(struct control *control, const struct message *message);
+bool control_tell_sensor(struct control *control, const struct message *message);
 
-/** control_barrier() - ask the sensor to drain; control_passed() tells when it has */
+/** control_barrier() - ask the sensor to drain; control_passed() tells when it has.  0: try later */
 uint64_t control_barrier(struct control *control);
 bool control_passed(const struct control *control, uint64_t token);
 
-/** control_subscribe() - what operators follow and the self-test needs, summed */
+/** control_subscribe() - what operators follow and the self-test needs, summed; now or by a later tick */
 void control_subscribe(struct control *control);
 
 /** control_by_name() - the solution, or NULL */
@@ -121,6 +132,8 @@ uint32_t control_slot(const struct control *control, const struct control_soluti
 bool mailbox_turn(struct control *control, struct control_solution *solution);
 void mailbox_last_turn(struct control *control, struct control_solution *solution);
 void mailbox_health(struct control *control, struct control_solution *solution);
+/** mailbox_progress() - take over what it says of itself, unless it cannot be true */
+void mailbox_progress(struct control *control, struct control_solution *solution);
 
 /* findings.c */
 void findings_keep(struct control *control, struct control_solution *solution,

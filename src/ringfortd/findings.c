@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,20 @@ bool findings_line_facts(const char *line, size_t n, uint32_t *ret_type, uint64_
 	return true;
 }
 
+/* Said when it begins and when it is over, not for each finding. */
+static void note_journal(struct control *control, int r)
+{
+	if (r < 0)
+		control->n_journal_errors++;
+	if (r < 0 && !control->journal_fails)
+		log_error("cannot write the history of findings: %s; make room in the state folder (findings "
+			  "are lost until then)", strerror(-r));
+	else if (r == 0 && control->journal_fails)
+		log_info("the history of findings is written again; %llu findings are not in it",
+			 (unsigned long long)control->n_journal_errors);
+	control->journal_fails = r < 0;
+}
+
 void findings_keep(struct control *control, struct control_solution *solution,
 		   const struct ringfort_finding *finding)
 {
@@ -165,12 +180,10 @@ void findings_keep(struct control *control, struct control_solution *solution,
 
 	render(control, name, finding);
 	text = json_text(&control->json);
-	r = text ? journal_append(control->journal, text, control->json.used) : -1;
-	if (r < 0) {
-		if (control->n_journal_errors++ == 0)
-			log_error("cannot write the history of findings; is the disk full?");
-		return;
-	}
-	solution->n_findings++;
+	r = text ? journal_append(control->journal, text, control->json.used) : -ENOMEM;
+	note_journal(control, r);
+	if (r == 0)
+		solution->n_findings++;
+	/* All the more when the history cannot take it. */
 	tell_journald(control, name, finding);
 }

@@ -12,8 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-#define JOURNAL_LINE_MAX (1024u * 1024)
+#define JOURNAL_LINE_MAX (2u * 1024 * 1024) /* of a finding whose every byte must be escaped */
 
 struct journal {
 	int folder_fd;
@@ -65,10 +66,35 @@ static int scan_folder(struct journal *journal)
 	return 0;
 }
 
+/* A power cut in the middle of a line: what is left of it is no JSON, and only it is lost. */
+static int drop_half_line(struct journal *journal, off_t size)
+{
+	char bytes[4096];
+	off_t end = size;
+
+	while (end > 0) {
+		off_t begin = end > (off_t)sizeof(bytes) ? end - (off_t)sizeof(bytes) : 0;
+		ssize_t n = pread(journal->fd, bytes, (size_t)(end - begin), begin);
+		const char *newline = n == end - begin ? memrchr(bytes, '\n', (size_t)n) : NULL;
+
+		if (n != end - begin)
+			return n < 0 ? -errno : -EIO;
+		if (newline) {
+			end = begin + (newline - bytes) + 1;
+			break;
+		}
+		end = begin;
+	}
+	if (end != size && ftruncate(journal->fd, end) < 0)
+		return -errno;
+	journal->used = (size_t)end;
+	return 0;
+}
+
 static int open_newest(struct journal *journal)
 {
 	struct stat st;
-	char name[32], last;
+	char name[32];
 
 	file_name(name, journal->newest);
 	journal->fd = openat(journal->folder_fd, name,
@@ -77,12 +103,7 @@ static int open_newest(struct journal *journal)
 		return -errno;
 	if (fstat(journal->fd, &st) < 0)
 		return -errno;
-	journal->used = (size_t)st.st_size;
-	/* Cut off in the middle of a line: end it, so that only this one is lost. */
-	if (st.st_size > 0 && pread(journal->fd, &last, 1, st.st_size - 1) == 1 && last != '\n' &&
-	    write(journal->fd, "\n", 1) == 1)
-		journal->used++;
-	return 0;
+	return drop_half_line(journal, st.st_size);
 }
 
 int journal_open(struct journal **ret_journal, int folder_fd, size_t file_bytes, unsigned int n_files)
@@ -123,8 +144,10 @@ static int rotate(struct journal *journal)
 {
 	char name[32];
 
+	/* After a failure the same file is tried again: history is not dropped for files that never came to be. */
+	if (journal->fd >= 0)
+		journal->newest++;
 	journal->fd = close_fd(journal->fd);
-	journal->newest++;
 	while (journal->newest - journal->oldest >= journal->n_files) {
 		file_name(name, journal->oldest++);
 		unlinkat(journal->folder_fd, name, 0);
@@ -148,12 +171,16 @@ int journal_append(struct journal *journal, const char *line, size_t n)
 	written = writev(journal->fd, parts, 2);
 	if (written < 0)
 		return -errno;
-	journal->used += (size_t)written;
-	if ((size_t)written == n + 1)
+	if ((size_t)written == n + 1) {
+		journal->used += (size_t)written;
 		return 0;
-	/* A full disk took a part: end the line, so that the next one stands alone. */
-	if (write(journal->fd, "\n", 1) == 1)
-		journal->used++;
+	}
+	/* A full disk took a part, which is no finding; where it cannot be taken back, the next one stands alone. */
+	if (ftruncate(journal->fd, (off_t)journal->used) < 0) {
+		journal->used += (size_t)written;
+		if (write(journal->fd, "\n", 1) == 1)
+			journal->used++;
+	}
 	return -ENOSPC;
 }
 

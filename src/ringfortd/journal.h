@@ -14,7 +14,7 @@
 
 struct journal;
 
-/** journal_open() - take up the files in a folder; a line that a power cut left half is ended */
+/** journal_open() - take up the files in a folder; what a power cut left of a line is dropped */
 int journal_open(struct journal **ret_journal, int folder_fd, size_t file_bytes, unsigned int n_files);
 struct journal *journal_close(struct journal *journal);
 

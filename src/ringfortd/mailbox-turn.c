@@ -3,7 +3,7 @@
  * Mailbox turn - one look at what a solution says; every byte of it is hostile.
  *
  * Bounded: so many messages a turn, findings by a token bucket.  What is over the bound is
- * dropped, counted and told to the supervisor once.
+ * dropped and counted.  That is no fault: how much there is to find, an attacker may choose.
  */
 #include "ringfortd/control.h"
 
@@ -16,7 +16,6 @@
 #define TURN_MESSAGES 64
 #define LAST_TURNS 512 /* more than fit into a mailbox */
 #define NOISE_TOLERATED 16
-#define DROPS_TOLERATED 1000
 #define BURST_SECONDS 5
 #define SUBSCRIPTIONS 8 /* at once; then one a second: each may attach and detach hooks */
 #define BARRIERS_A_TURN 1 /* each makes the sensor drain */
@@ -28,14 +27,14 @@ static void misbehaves(struct control *control, struct control_solution *solutio
 
 	if (solution->misbehaves_told)
 		return;
-	solution->misbehaves_told = true;
 	snprintf(message.text, sizeof(message.text), "%s", why);
-	control_tell_supervisor(control, &message);
+	solution->misbehaves_told = control_tell_supervisor(control, &message);
 }
 
 static void noise(struct control *control, struct control_solution *solution)
 {
-	if (++solution->n_noise == NOISE_TOLERATED)
+	solution->n_noise++;
+	if (++solution->n_noise_now >= NOISE_TOLERATED)
 		misbehaves(control, solution, "it writes noise into its mailbox");
 }
 
@@ -61,8 +60,10 @@ static void take_finding(struct control *control, struct control_solution *solut
 	double rate = solution->view.findings_per_second;
 
 	if (!bucket_take(&solution->findings, rate, rate * BURST_SECONDS)) {
-		if (++solution->n_dropped == DROPS_TOLERATED)
-			misbehaves(control, solution, "it floods findings; those over its limit are dropped");
+		if (solution->n_dropped_now++ == 0)
+			log_warning("solution %s finds more than %u a second; what is over is dropped and counted",
+				    solution->view.name, solution->view.findings_per_second);
+		solution->n_dropped++;
 		return;
 	}
 	if (finding_decode(message->data, message->size, &decoded) < 0) {
@@ -93,12 +94,14 @@ static void subscribe(struct control *control, struct control_solution *solution
 
 	if (!bucket_take(&solution->subscriptions, 1, SUBSCRIPTIONS))
 		return;
-	solution->subscribing = false;
 	message.value[0] = solution->types;
-	control_tell_sensor(control, &message);
+	message.value[1] = solution->run;
+	if (!control_tell_sensor(control, &message))
+		return;
 	if (!solution->subscribed)
 		solution->started_token = control_barrier(control);
-	solution->subscribed = true;
+	solution->subscribed |= solution->started_token != 0;
+	solution->subscribing = !solution->subscribed;
 }
 
 static void take_subscribe(struct control *control, struct control_solution *solution, uint64_t types)
@@ -116,18 +119,26 @@ static void tell_started(struct control *control, struct control_solution *solut
 
 	if (!solution->started_token || !control_passed(control, solution->started_token))
 		return;
-	solution->started_token = 0;
-	control_tell_supervisor(control, &message);
+	if (control_tell_supervisor(control, &message))
+		solution->started_token = 0;
 }
 
-static void take_barrier(struct control *control, struct control_solution *solution, uint64_t token)
+/* While the sensor is held up it waits, and what is said afterwards waits behind it. */
+static void bar(struct control *control, struct control_solution *solution)
 {
 	struct message message = { .kind = MESSAGE_BARRIER,
 				   .slot = control_slot(control, solution),
 				   .class = solution->class };
 
-	message.value[0] = token;
-	control_tell_sensor(control, &message);
+	message.value[0] = solution->barrier;
+	message.value[1] = solution->run;
+	solution->barring = !control_tell_sensor(control, &message);
+}
+
+static void take_barrier(struct control *control, struct control_solution *solution, uint64_t token)
+{
+	solution->barrier = token;
+	bar(control, solution);
 }
 
 static void take_reloaded(struct control *control, struct control_solution *solution,
@@ -171,7 +182,9 @@ bool mailbox_turn(struct control *control, struct control_solution *solution)
 	tell_started(control, solution);
 	if (solution->subscribing)
 		subscribe(control, solution);
-	for (int i = 0; i < TURN_MESSAGES && !solution->subscribing; i++) {
+	if (solution->barring)
+		bar(control, solution);
+	for (int i = 0; i < TURN_MESSAGES && !solution->subscribing && !solution->barring; i++) {
 		int r = mailbox_take(solution->mailbox, &message);
 
 		if (r == 0)
@@ -184,7 +197,7 @@ bool mailbox_turn(struct control *control, struct control_solution *solution)
 		if (message.kind == MAILBOX_BARRIER && ++n_barriers == BARRIERS_A_TURN)
 			break;
 	}
-	return !solution->subscribing;
+	return !solution->subscribing && !solution->barring;
 }
 
 /* It is dead and writes no more: what it said last is still worth hearing. */
@@ -192,18 +205,46 @@ void mailbox_last_turn(struct control *control, struct control_solution *solutio
 {
 	for (int i = 0; i < LAST_TURNS && mailbox_turn(control, solution); i++)
 		;
-	mailbox_read_progress(solution->mailbox, &solution->progress);
+	mailbox_progress(control, solution);
+}
+
+/* More events than there were, by a margin for those that the sensor has not told us of yet. */
+#define PROGRESS_MARGIN 10000000u
+
+static bool is_believable(const struct mailbox_progress *now, const uint64_t *n_performed)
+{
+	for (uint32_t type = 0; type < RINGFORT_MAX_TYPES; type++) {
+		uint64_t most = n_performed[type] + PROGRESS_MARGIN;
+
+		if (now->n_delivered[type] > most || now->n_lost[type] > most ||
+		    now->n_muted[type] > most)
+			return false;
+	}
+	return true;
+}
+
+void mailbox_progress(struct control *control, struct control_solution *solution)
+{
+	struct mailbox_progress now;
+	struct page_numbers numbers;
+
+	mailbox_read_progress(solution->mailbox, &now);
+	page_read(control->page, &numbers);
+	if (is_believable(&now, numbers.statistics.n_performed))
+		solution->progress = now;
+	else
+		noise(control, solution);
 }
 
 /* How it gets on, once a second; what follows from it is the supervisor's to decide. */
 void mailbox_health(struct control *control, struct control_solution *solution)
 {
 	struct message message = { .kind = MESSAGE_HEALTH, .slot = control_slot(control, solution) };
-	struct mailbox_progress *now = &solution->progress;
+	const struct mailbox_progress *now = &solution->progress;
 
 	if (!solution->mailbox)
 		return;
-	mailbox_read_progress(solution->mailbox, now);
+	mailbox_progress(control, solution);
 	message.result = now->position != ring_reader_head(solution->ring);
 	message.value[0] = now->position + now->n_turns;
 	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 int message_pair(int ret_ends[2])
 {
@@ -38,6 +39,7 @@ int message_send_fd(int end, const struct message *message, const int *fds, unsi
 	return 0;
 }
 
+/* Alignment leaves room for one more than we asked for, and the sender may be the attacker's. */
 static void take_fds(struct msghdr *header, int ret_fds[MESSAGE_MAX_FDS])
 {
 	struct cmsghdr *rights = CMSG_FIRSTHDR(header);
@@ -46,7 +48,15 @@ static void take_fds(struct msghdr *header, int ret_fds[MESSAGE_MAX_FDS])
 	if (!rights || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS)
 		return;
 	n = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	memcpy(ret_fds, CMSG_DATA(rights), n * sizeof(int));
+	for (size_t i = 0; i < n; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(rights) + i * sizeof(int), sizeof(fd));
+		if (i < MESSAGE_MAX_FDS)
+			ret_fds[i] = fd;
+		else
+			close(fd);
+	}
 }
 
 int message_receive_fd(int end, struct message *ret_message, int ret_fds[MESSAGE_MAX_FDS])

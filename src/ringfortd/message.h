@@ -3,8 +3,10 @@
  * Message - what the roles of ringfortd say to each other.
  *
  * Fixed size, over SOCK_SEQPACKET pairs that the supervisor made; descriptors travel beside.
- * The supervisor and the sensor believe nothing in a message but their own numbers: a slot or a
- * class out of range ends the role that sent it.
+ * The supervisor and the sensor believe nothing in a message but their own numbers: what is out of
+ * range, or not for its sender to say, ends the sensor, and so the daemon; the supervisor passes it over.
+ *
+ * A solution's lives are numbered ("run"), as what is said of one may arrive in the next.
  */
 #ifndef RINGFORT_RINGFORTD_MESSAGE_H
 #define RINGFORT_RINGFORTD_MESSAGE_H
@@ -20,15 +22,15 @@
 enum message_kind {
 	/* supervisor to sensor */
 	MESSAGE_RING = 1, /* class; fd: the ring, to write */
-	MESSAGE_WAKE,     /* slot, class; fd: write end of the solution's pipe */
+	MESSAGE_WAKE,     /* slot, class, value[0] run; fd: write end of the solution's pipe */
 	MESSAGE_GONE,     /* slot: close its pipe, forget its subscription */
 	MESSAGE_MARK,     /* value[0] pid, value[1] start_ns: events of the self-test */
 	/* control to sensor */
-	MESSAGE_SUBSCRIBE, /* slot, value[0] types */
-	MESSAGE_BARRIER,   /* slot, class, value[0] token */
+	MESSAGE_SUBSCRIBE, /* slot, value[0] types, value[1] run */
+	MESSAGE_BARRIER,   /* slot, class, value[0] token, value[1] run */
 	/* supervisor to control */
 	MESSAGE_SOLUTION, /* slot: solution, as it is now */
-	MESSAGE_MAILBOX,  /* slot, class; fds: mailbox, ring to read, output to read */
+	MESSAGE_MAILBOX,  /* slot, class, value[0] run; fds: mailbox, ring to read, output to read */
 	MESSAGE_PROBED,   /* slot, result, text: the content was tried */
 	MESSAGE_SELFTESTED, /* result, value[0] mask of acts performed, value[1] pid */
 	MESSAGE_DONE,     /* value[0] ticket, result, text: an operator's command was carried out */
@@ -46,6 +48,7 @@ struct message_solution {
 	char name[33];
 	char state[16];
 	char why[192];
+	char last_fault[96];
 	uint32_t pid;
 	uint32_t n_restarts;
 	uint32_t running;
@@ -70,7 +73,7 @@ struct message {
 /** message_pair() - two connected ends, close-on-exec and non-blocking */
 int message_pair(int ret_ends[2]);
 
-/** message_send() - with n_fds descriptors beside; waits for nothing: -EAGAIN */
+/** message_send_fd() - with n_fds descriptors beside; waits for nothing: -EAGAIN */
 int message_send_fd(int end, const struct message *message, const int *fds, unsigned int n_fds);
 
 /**

@@ -57,16 +57,18 @@ static void report_types(struct json *json, const struct mailbox_progress *progr
 	json_end_object(json);
 }
 
-static void report_solution(struct json *json, struct control_solution *solution)
+static void report_solution(struct control *control, struct json *json,
+			    struct control_solution *solution)
 {
 	const struct message_solution *view = &solution->view;
 
 	if (solution->mailbox)
-		mailbox_read_progress(solution->mailbox, &solution->progress);
+		mailbox_progress(control, solution);
 	json_begin_object(json);
 	json_name_string(json, "name", view->name);
 	json_name_string(json, "state", view->state);
 	json_name_string(json, "why", view->why);
+	json_name_string(json, "last_fault", view->last_fault);
 	json_name_uint(json, "pid", view->pid);
 	json_name_uint(json, "restarts", view->n_restarts);
 	json_name_uint(json, "delivered", solution->n_delivered + sum(solution->progress.n_delivered));
@@ -103,12 +105,12 @@ void report_status(struct control *control, struct json *json)
 
 		if (!solution->used)
 			continue;
-		report_solution(json, solution);
+		report_solution(control, json, solution);
 		healthy &= strcmp(solution->view.state, "active") == 0 ||
 			   strcmp(solution->view.state, "stopped") == 0;
 	}
 	json_end_array(json);
-	healthy &= control->n_journal_errors == 0;
+	healthy &= !control->journal_fails;
 	json_name_uint(json, "journal_errors", control->n_journal_errors);
 	json_name_bool(json, "healthy", healthy);
 	json_end_object(json);

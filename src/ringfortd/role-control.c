@@ -2,7 +2,7 @@
 /*
  * Role control - reads what solutions say, keeps findings, serves the operator.
  *
- * Its own user, no capabilities.  It looks at the mailboxes each TICK_MS, so that no solution
+ * Its own user, no capabilities.  It looks at the mailboxes at its own pace, so that no solution
  * can make it run more often than that.
  */
 #include "ringfortd/role.h"
@@ -19,23 +19,20 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define TICK_US 10000
-#define HEALTH_TICKS 100
+#define TICK_US 10000       /* while events come, somebody is connected or a solution starts */
+#define QUIET_TICK_US 50000 /* otherwise: an idle machine stays idle */
+#define HEALTH_NS 1000000000ull
 #define OUTPUT_AT_ONCE 4096
+#define LAST_OUTPUTS 32 /* more than a pipe holds */
 
-/* Keep the last bytes; a solution that prints without end costs one read a tick. */
-static void on_output(evutil_socket_t fd, short what, void *userdata)
+/* Keep the last bytes; a solution that prints without end costs one read a tick.  True: there may be more. */
+static bool read_output(struct control_solution *solution)
 {
-	struct control_solution *solution = userdata;
 	char bytes[OUTPUT_AT_ONCE];
-	ssize_t n = read((int)fd, bytes, sizeof(bytes));
+	ssize_t n = solution->output_fd < 0 ? 0 : read(solution->output_fd, bytes, sizeof(bytes));
 
-	if (n < 0 && errno == EAGAIN)
-		return;
-	if (n <= 0) {
-		event_del(solution->output_event);
-		return;
-	}
+	if (n <= 0)
+		return false;
 	if (solution->n_output + (size_t)n > sizeof(solution->output)) {
 		size_t drop = solution->n_output + (size_t)n - sizeof(solution->output);
 
@@ -44,6 +41,7 @@ static void on_output(evutil_socket_t fd, short what, void *userdata)
 	}
 	memcpy(solution->output + solution->n_output, bytes, (size_t)n);
 	solution->n_output += (size_t)n;
+	return true;
 }
 
 /* The last line that it printed is often the reason of its end. */
@@ -68,7 +66,8 @@ static void solution_down(struct control *control, struct control_solution *solu
 	if (!solution->mailbox)
 		return;
 	mailbox_last_turn(control, solution);
-	on_output(solution->output_fd, EV_READ, solution);
+	for (int i = 0; i < LAST_OUTPUTS && read_output(solution); i++)
+		;
 	log_last_line(solution);
 	for (uint32_t type = 0; type < RINGFORT_MAX_TYPES; type++) {
 		solution->n_delivered += solution->progress.n_delivered[type];
@@ -77,9 +76,6 @@ static void solution_down(struct control *control, struct control_solution *solu
 	solution->progress = (struct mailbox_progress){ 0 };
 	solution->mailbox = mailbox_reader_close(solution->mailbox);
 	solution->ring = ring_reader_close(solution->ring);
-	if (solution->output_event)
-		event_free(solution->output_event);
-	solution->output_event = NULL;
 	solution->output_fd = close_fd(solution->output_fd);
 	connections_gone(control, control_slot(control, solution));
 }
@@ -97,16 +93,15 @@ static int solution_up(struct control *control, const struct message *message, i
 	if (r < 0)
 		return r;
 	solution->class = message->class;
+	solution->run = message->value[0];
 	solution->subscribed = solution->subscribing = solution->misbehaves_told = false;
+	solution->barring = false;
+	solution->n_noise_now = solution->n_dropped_now = 0;
 	solution->types = solution->started_token = 0;
 	solution->generation = 0;
 	solution->findings = solution->subscriptions = (struct control_bucket){ 0 };
 	solution->said[0] = '\0';
 	solution->output_fd = take_fd(&fds[2]);
-	solution->output_event = event_new(control->base, solution->output_fd, EV_READ | EV_PERSIST,
-					   on_output, solution);
-	if (!solution->output_event || event_add(solution->output_event, NULL) < 0)
-		return -ENOMEM;
 	return 0;
 }
 
@@ -172,28 +167,58 @@ static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 
 static void on_accept(evutil_socket_t listener, short what, void *userdata)
 {
+	const struct timeval soon = { .tv_usec = TICK_US / 4 };
 	struct control *control = userdata;
 	int fd = accept4((int)listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd >= 0 && connection_accept(control, fd) < 0)
+	if (fd < 0)
+		return;
+	if (connection_accept(control, fd) < 0)
 		log_warning("too many connections to the control socket, refusing one");
+	evtimer_add(control->tick, &soon);
+}
+
+/* Is there somebody who would feel a slower tick? */
+static bool busy(struct control *control)
+{
+	uint64_t head = ring_reader_head(control->barrier_ring);
+	bool moved = head != control->head;
+
+	control->head = head;
+	if (moved || control->selftest.step != SELFTEST_IDLE)
+		return true;
+	for (size_t i = 0; i < CONTROL_CONNECTIONS; i++)
+		if (control->connections[i])
+			return true;
+	for (uint32_t slot = 0; slot < MESSAGE_SLOTS; slot++)
+		if (control->solutions[slot].mailbox && !control->solutions[slot].subscribed)
+			return true;
+	return false;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *userdata)
 {
-	static unsigned int n;
 	struct control *control = userdata;
-	bool health = ++n % HEALTH_TICKS == 0;
+	uint64_t now = control_now_ns();
+	bool health = now - control->health_ns >= HEALTH_NS;
+	struct timeval next = { .tv_usec = QUIET_TICK_US };
 
+	if (health)
+		control->health_ns = now;
 	for (uint32_t slot = 0; slot < MESSAGE_SLOTS; slot++) {
 		if (!control->solutions[slot].mailbox)
 			continue;
 		mailbox_turn(control, &control->solutions[slot]);
+		read_output(&control->solutions[slot]);
 		if (health)
 			mailbox_health(control, &control->solutions[slot]);
 	}
 	selftest_tick(control);
 	connections_tick(control);
+	control_subscribe(control);
+	if (busy(control))
+		next.tv_usec = TICK_US;
+	evtimer_add(control->tick, &next);
 }
 
 static int watch(struct control *control, int fd, event_callback_fn callback)
@@ -212,7 +237,7 @@ static int open_loop(struct control *control)
 	control->base = event_base_new();
 	if (!control->base)
 		return -ENOMEM;
-	control->tick = event_new(control->base, -1, EV_PERSIST, on_tick, control);
+	control->tick = evtimer_new(control->base, on_tick, control);
 	if (!control->tick || event_add(control->tick, &tick) < 0)
 		return -ENOMEM;
 	r = watch(control, role->supervisor_fd, on_message);

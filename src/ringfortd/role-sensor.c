@@ -24,8 +24,10 @@
 #define SLOTS 256
 #define PAGE_INTERVAL_NS 100000000ull
 #define TICK_MS 1000
+#define MESSAGES_A_TURN 64 /* of control: events have their turn however many it sends */
 
 struct slot {
+	uint64_t run; /* of the solution; 0: none, and always of control's own */
 	uint64_t types;
 	uint32_t class;
 	int wake_fd;
@@ -215,7 +217,6 @@ static int add_ring(struct sensor_loop *loop, const struct message *message, int
 	return ring_writer_open(&loop->rings[message->class], fd);
 }
 
-/* The subscription may be here before the pipe: they come over two sockets. */
 static void slot_up(struct sensor_loop *loop, const struct message *message, int *wake_fd)
 {
 	struct slot *slot = &loop->slots[message->slot];
@@ -223,6 +224,7 @@ static void slot_up(struct sensor_loop *loop, const struct message *message, int
 	close_fd(slot->wake_fd);
 	slot->wake_fd = take_fd(wake_fd);
 	slot->class = message->class;
+	slot->run = message->value[0];
 }
 
 static int slot_down(struct sensor_loop *loop, uint32_t number)
@@ -230,11 +232,11 @@ static int slot_down(struct sensor_loop *loop, uint32_t number)
 	struct slot *slot = &loop->slots[number];
 
 	slot->wake_fd = close_fd(slot->wake_fd);
-	slot->types = 0;
+	slot->run = slot->types = 0;
 	return subscribe(loop);
 }
 
-static int dispatch(struct sensor_loop *loop, const struct message *message, int *fd)
+static int from_supervisor(struct sensor_loop *loop, const struct message *message, int *fd)
 {
 	if (message->slot >= SLOTS || message->class >= MESSAGE_CLASSES)
 		return -EBADMSG;
@@ -248,6 +250,20 @@ static int dispatch(struct sensor_loop *loop, const struct message *message, int
 		return slot_down(loop, message->slot);
 	case MESSAGE_MARK:
 		return mark(loop, message);
+	default:
+		return -EBADMSG;
+	}
+}
+
+/* Control may be the attacker's by now: it hands over no ring and no pipe, and marks nobody. */
+static int from_control(struct sensor_loop *loop, const struct message *message)
+{
+	if (message->slot >= SLOTS || message->class >= MESSAGE_CLASSES)
+		return -EBADMSG;
+	/* A solution's last words, which arrive when it is gone. */
+	if (message->value[1] != loop->slots[message->slot].run)
+		return 0;
+	switch (message->kind) {
 	case MESSAGE_SUBSCRIBE:
 		loop->slots[message->slot].types = message->value[0];
 		return subscribe(loop);
@@ -258,26 +274,58 @@ static int dispatch(struct sensor_loop *loop, const struct message *message, int
 	}
 }
 
-static void on_message(evutil_socket_t end_fd, short what, void *userdata)
+static int ended(struct sensor_loop *loop, const char *what, int error)
 {
-	struct sensor_loop *loop = userdata;
+	end(loop, what, error == -EPIPE ? 0 : error);
+	return -1;
+}
+
+/* All that the supervisor has said.  -1: the role ends. */
+static int hear_supervisor(struct sensor_loop *loop)
+{
 	int fds[MESSAGE_MAX_FDS];
 	struct message message;
 	int r;
 
-	while ((r = message_receive_fd((int)end_fd, &message, fds)) > 0) {
-		r = dispatch(loop, &message, &fds[0]);
+	while ((r = message_receive_fd(loop->role->supervisor_fd, &message, fds)) > 0) {
+		r = from_supervisor(loop, &message, &fds[0]);
 		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
 			close_fd(fds[i]);
+		if (r < 0)
+			return ended(loop, "cannot do what the supervisor asks", r);
+	}
+	return r < 0 ? ended(loop, "cannot read messages", r) : 0;
+}
+
+static void on_supervisor(evutil_socket_t fd, short what, void *userdata)
+{
+	hear_supervisor(userdata);
+}
+
+static void on_control(evutil_socket_t fd, short what, void *userdata)
+{
+	struct sensor_loop *loop = userdata;
+	int fds[MESSAGE_MAX_FDS];
+	struct message message;
+	int r = 0;
+
+	for (int n = 0; n < MESSAGES_A_TURN; n++) {
+		r = message_receive_fd((int)fd, &message, fds);
+		if (r <= 0)
+			break;
+		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
+			close_fd(fds[i]);
+		/* What control says of a run, it says after the supervisor has told both of us of it. */
+		if (hear_supervisor(loop) < 0)
+			return;
+		r = from_control(loop, &message);
 		if (r < 0) {
-			end(loop, "cannot do what a message asks", r);
+			ended(loop, "cannot do what the control process asks", r);
 			return;
 		}
 	}
-	if (r == -EPIPE)
-		end(loop, NULL, 0);
-	else if (r < 0)
-		end(loop, "cannot read messages", r);
+	if (r < 0)
+		ended(loop, "cannot read messages", r);
 }
 
 static void on_log(void *userdata, const char *message)
@@ -320,10 +368,10 @@ static int open_loop(struct sensor_loop *loop)
 	loop->source = event_new(loop->base, sensor_fd(loop->sensor), EV_READ | EV_PERSIST, on_sensor, loop);
 	if (!loop->source || event_add(loop->source, NULL) < 0)
 		return -ENOMEM;
-	source = event_new(loop->base, loop->role->supervisor_fd, EV_READ | EV_PERSIST, on_message, loop);
+	source = event_new(loop->base, loop->role->supervisor_fd, EV_READ | EV_PERSIST, on_supervisor, loop);
 	if (!source || event_add(source, NULL) < 0)
 		return -ENOMEM;
-	source = event_new(loop->base, loop->role->control_fd, EV_READ | EV_PERSIST, on_message, loop);
+	source = event_new(loop->base, loop->role->control_fd, EV_READ | EV_PERSIST, on_control, loop);
 	if (!source || event_add(source, NULL) < 0)
 		return -ENOMEM;
 	return 0;

@@ -34,6 +34,7 @@
 #define JOURNALD_SOCKET "/run/systemd/journal/socket"
 #define GROUP "ringfort"
 #define ROLE_PATIENCE_US 3000000
+#define MESSAGES_A_TURN 64 /* of control: signals have their turn however many it sends */
 
 /* What the roles are handed; the supervisor's copies are closed when they run. */
 struct hand_over {
@@ -53,6 +54,26 @@ static int make_folder(const char *path, mode_t mode)
 	return 0;
 }
 
+/* A folder that somebody else can write to would let him choose what we write, own and unlink there. */
+static int own_folder(const char *path, mode_t mode)
+{
+	struct stat st;
+	int r;
+
+	r = make_folder(path, mode);
+	if (r < 0)
+		return r;
+	if (stat(path, &st) < 0) {
+		r = -errno;
+		log_error("cannot use the folder %s: %s", log_quote(path), strerror(-r));
+		return r;
+	}
+	if (S_ISDIR(st.st_mode) && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return 0;
+	log_error("%s must be a folder that root owns and nobody else can write to", log_quote(path));
+	return -EPERM;
+}
+
 static uid_t control_uid(const struct config *config)
 {
 	return config->uid_first + config->uid_count - 1;
@@ -64,7 +85,7 @@ static int open_findings(const struct paths *paths, const struct config *config,
 	char path[PATH_MAX];
 	int r;
 
-	r = make_folder(paths->state, 0700);
+	r = own_folder(paths->state, 0700);
 	if (r < 0)
 		return r;
 	if (snprintf(path, sizeof(path), "%s/findings", paths->state) >= (int)sizeof(path))
@@ -73,11 +94,18 @@ static int open_findings(const struct paths *paths, const struct config *config,
 	if (r < 0)
 		return r;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) {
+		r = -errno;
+		log_error("cannot open the folder %s: %s", log_quote(path), strerror(-r));
+		return r;
+	}
 	/* The control process writes here through this descriptor; it could not walk to it. */
-	if (fchown(fd, control_uid(config), control_uid(config)) < 0)
-		return -errno;
+	if (fchown(fd, control_uid(config), control_uid(config)) < 0) {
+		r = -errno;
+		log_error("cannot give the folder %s to the control process: %s", log_quote(path),
+			  strerror(-r));
+		return r;
+	}
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
@@ -86,9 +114,10 @@ static int open_lock(const struct paths *paths, int *ret_fd)
 {
 	_cleanup_(closep) int fd = -1;
 	char path[PATH_MAX];
+	struct stat st;
 	int r;
 
-	r = make_folder(paths->runtime, 0755);
+	r = own_folder(paths->runtime, 0755);
 	if (r < 0)
 		return r;
 	if (snprintf(path, sizeof(path), "%s/lock", paths->runtime) >= (int)sizeof(path))
@@ -101,6 +130,9 @@ static int open_lock(const struct paths *paths, int *ret_fd)
 			  log_quote(paths->runtime));
 		return -EBUSY;
 	}
+	/* The one before us took the file away between our open() and our flock(): ours is nobody's. */
+	if (fstat(fd, &st) < 0 || st.st_nlink == 0)
+		return -EAGAIN;
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
@@ -225,9 +257,11 @@ static void hand_over_close(struct hand_over *hand)
 
 static int open_hand_over(struct supervisor *supervisor, struct hand_over *hand)
 {
-	int r;
+	int tries = 0, r;
 
-	r = open_lock(supervisor->paths, &hand->lock_fd);
+	do
+		r = open_lock(supervisor->paths, &hand->lock_fd);
+	while (r == -EAGAIN && ++tries < 10);
 	if (r == 0)
 		r = open_findings(supervisor->paths, supervisor->config, &hand->findings_fd);
 	if (r == 0)
@@ -265,9 +299,12 @@ static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 	struct message message;
 	int r;
 
-	while ((r = message_receive_fd((int)fd, &message, fds)) > 0)
+	while ((r = message_receive_fd((int)fd, &message, fds)) > 0) {
+		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
+			close_fd(fds[i]);
 		if (message.kind == MESSAGE_MARK)
 			selftest_marked(supervisor);
+	}
 	if (r < 0 && !supervisor->ending)
 		supervisor_end(supervisor, EX_SOFTWARE);
 }
@@ -277,9 +314,12 @@ static void on_control(evutil_socket_t fd, short what, void *userdata)
 	struct supervisor *supervisor = userdata;
 	int fds[MESSAGE_MAX_FDS];
 	struct message message;
-	int r;
+	int r = 0;
 
-	while ((r = message_receive_fd((int)fd, &message, fds)) > 0) {
+	for (int n = 0; n < MESSAGES_A_TURN; n++) {
+		r = message_receive_fd((int)fd, &message, fds);
+		if (r <= 0)
+			break;
 		/* Control hands over no descriptors; it may be the attacker's by now. */
 		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
 			close_fd(fds[i]);

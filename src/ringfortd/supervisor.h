@@ -34,9 +34,12 @@ struct unit {
 	struct supervisor *supervisor;
 	uint32_t slot;
 	uint32_t class;
+	uint64_t run; /* number of its present or last life */
 	const struct config_solution *entry; /* NULL: taken by default */
 	struct manifest manifest;
 	char package[PATH_MAX];
+	char unusable[192];   /* why its package cannot be read; then it has no other state */
+	char last_fault[96];  /* the reason of its last restart, suspension or degradation */
 	uint64_t granted;
 	struct solution machine;
 	struct cgroup *cgroup;
@@ -45,6 +48,8 @@ struct unit {
 	struct cgroup_usage usage; /* of the last run */
 	uint64_t n_oom_kills;
 	bool pending; /* something waits in its ring, as control last said */
+	uint64_t health_ns; /* when it did */
+	struct message_solution told; /* to control, last */
 	struct content_probe probe;
 };
 
@@ -81,9 +86,14 @@ void supervisor_tell_sensor(struct supervisor *supervisor, const struct message 
 void supervisor_tell_control(struct supervisor *supervisor, const struct message *message,
 			     const int *fds, unsigned int n_fds);
 
-/* units.c */
+/* units-load.c */
 int units_first_class(struct supervisor *supervisor); /* before the roles are forked */
 int units_load(struct supervisor *supervisor);
+/** unit_read_package() - again, when the operator has mended it: unusable[] tells.  0 or -errno */
+int unit_read_package(struct unit *unit);
+
+/* units.c */
+int unit_init(struct unit *unit);
 void units_start(struct supervisor *supervisor);
 void units_stop(struct supervisor *supervisor); /* kills all, waits for them, frees */
 void unit_input(struct unit *unit, const struct solution_input *input);

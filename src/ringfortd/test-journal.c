@@ -94,7 +94,6 @@ static void history_survives_a_restart_and_half_a_line_costs_only_itself(void)
 	append(journal, "two");
 	assert(journal_cursor_new(&cursor, journal) == 0);
 	expect(cursor, "one");
-	expect(cursor, "half");
 	expect(cursor, "two");
 	expect(cursor, NULL);
 	journal_cursor_free(cursor);
@@ -161,17 +160,43 @@ static void a_cursor_that_rotation_overtook_goes_on_with_what_is_there(void)
 
 static void a_line_over_the_ceiling_is_refused(void)
 {
-	char *line = calloc(1, 2 << 20);
+	char *line = calloc(1, 4 << 20);
 	struct journal *journal;
 	int fd;
 
 	empty_folder();
 	journal = open_journal(1000, 2, &fd);
-	memset(line, 'a', (2 << 20) - 1);
-	assert(journal_append(journal, line, (2 << 20) - 1) == -EMSGSIZE);
+	memset(line, 'a', (4 << 20) - 1);
+	assert(journal_append(journal, line, (4 << 20) - 1) == -EMSGSIZE);
 	journal_close(journal);
 	close(fd);
 	free(line);
+}
+
+static void history_stays_while_no_new_file_can_be_made(void)
+{
+	struct journal_cursor *cursor;
+	struct journal *journal;
+	int fd;
+
+	journal = open_journal(8, 3, &fd);
+	append(journal, "first");
+	append(journal, "second");
+	/* Where the next file would be. */
+	assert(mkdirat(fd, "findings-00000003.jsonl", 0700) == 0);
+	for (int i = 0; i < 10; i++)
+		assert(journal_append(journal, "lost", 4) == -EISDIR);
+	assert(unlinkat(fd, "findings-00000003.jsonl", AT_REMOVEDIR) == 0);
+	append(journal, "third");
+	assert(journal_cursor_new(&cursor, journal) == 0);
+	expect(cursor, "first");
+	expect(cursor, "second");
+	expect(cursor, "third");
+	expect(cursor, NULL);
+	journal_cursor_free(cursor);
+	journal_close(journal);
+	close(fd);
+	empty_folder();
 }
 
 int main(void)
@@ -182,6 +207,7 @@ int main(void)
 	a_full_file_begins_the_next_and_the_oldest_goes();
 	a_cursor_that_rotation_overtook_goes_on_with_what_is_there();
 	a_line_over_the_ceiling_is_refused();
+	history_stays_while_no_new_file_can_be_made();
 	empty_folder();
 	assert(rmdir(folder) == 0);
 	return 0;

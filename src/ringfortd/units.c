@@ -18,43 +18,8 @@
 #define RING_TARGET 3
 #define MAILBOX_TARGET 4
 #define WAKE_TARGET 5
+#define NEWS_NS 3000000000ull /* what control said of a solution's health is old after that */
 #define LIBRARY_TARGET "/ringfort/lib/libringfort.so.0"
-
-static uint64_t all_types(void)
-{
-	uint64_t types = 1ull << ringfort_type_stream_loss;
-
-	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)
-		if (ringfort_type_info(type))
-			types |= 1ull << type;
-	return types;
-}
-
-/* Solutions with one grant share a ring; class 0 is control's own and sees everything. */
-static int find_class(struct supervisor *supervisor, uint64_t granted, uint32_t *ret_class)
-{
-	struct message message = { .kind = MESSAGE_RING };
-	struct visibility_class *class;
-	int r;
-
-	for (uint32_t i = 0; i < supervisor->n_classes; i++)
-		if (supervisor->classes[i].granted == granted) {
-			*ret_class = i;
-			return 0;
-		}
-	if (supervisor->n_classes == MESSAGE_CLASSES)
-		return -E2BIG;
-	class = &supervisor->classes[supervisor->n_classes];
-	r = ring_create((size_t)supervisor->config->broadcast_kb * 1024, granted, &class->writer_fd,
-			&class->reader_fd);
-	if (r < 0)
-		return r;
-	class->granted = granted;
-	message.class = *ret_class = supervisor->n_classes++;
-	if (supervisor->sensor_fd >= 0)
-		supervisor_tell_sensor(supervisor, &message, &class->writer_fd);
-	return 0;
-}
 
 static void tell_view(struct unit *unit)
 {
@@ -63,8 +28,10 @@ static void tell_view(struct unit *unit)
 	const struct solution *machine = &unit->machine;
 
 	memcpy(view->name, unit->manifest.name, sizeof(view->name));
-	snprintf(view->state, sizeof(view->state), "%s", solution_state_name(machine->state));
-	snprintf(view->why, sizeof(view->why), "%s", machine->reason);
+	snprintf(view->state, sizeof(view->state), "%s",
+		 solution_state_name(unit->unusable[0] ? SOLUTION_QUARANTINED : machine->state));
+	snprintf(view->why, sizeof(view->why), "%s", unit->unusable[0] ? unit->unusable : machine->reason);
+	snprintf(view->last_fault, sizeof(view->last_fault), "%s", unit->last_fault);
 	view->pid = unit->process.pid > 0 ? (uint32_t)unit->process.pid : 0;
 	view->running = view->pid != 0;
 	view->n_restarts = machine->n_restarts;
@@ -74,6 +41,9 @@ static void tell_view(struct unit *unit)
 		cgroup_usage(unit->cgroup, &unit->usage);
 	view->memory_peak_bytes = unit->usage.memory_peak_bytes;
 	view->n_oom_kills = unit->n_oom_kills;
+	if (memcmp(view, &unit->told, sizeof(*view)) == 0)
+		return;
+	unit->told = *view;
 	supervisor_tell_control(unit->supervisor, &message, NULL, 0);
 }
 
@@ -84,6 +54,9 @@ static void on_changed(void *userdata, enum solution_state from, enum solution_s
 
 	log_info("solution %s: %s -> %s: %s", unit->manifest.name, solution_state_name(from),
 		 solution_state_name(to), reason);
+	/* Kept: the reason of a state is gone with the next one, and that is often "proven". */
+	if (from != SOLUTION_STOPPED && (to == SOLUTION_STARTING || to >= SOLUTION_DEGRADED))
+		snprintf(unit->last_fault, sizeof(unit->last_fault), "%s", reason);
 }
 
 int unit_plan(const struct unit *unit, enum plan_purpose purpose, struct unit_plan *plan)
@@ -168,6 +141,7 @@ static int unit_up(struct unit *unit)
 					{ wake_read, WAKE_TARGET } };
 	snprintf(channel, sizeof(channel), CHANNEL_VARIABLE "=" CHANNEL_FORMAT, RING_TARGET,
 		 MAILBOX_TARGET, WAKE_TARGET, unit->slot);
+	wake.value[0] = mailbox.value[0] = ++unit->run;
 	plan.environment[4] = channel;
 	plan.plan.options.fds = fds;
 	plan.plan.options.n_fds = 3;
@@ -210,7 +184,7 @@ static void set_timer(struct unit *unit, uint64_t deadline)
 void unit_input(struct unit *unit, const struct solution_input *input)
 {
 	struct solution_input next = *input;
-	bool more = true;
+	bool more = !unit->unusable[0];
 
 	while (more) {
 		struct solution_output output =
@@ -255,9 +229,10 @@ static void on_ended(evutil_socket_t fd, short what, void *userdata)
 static void on_due(evutil_socket_t fd, short what, void *userdata)
 {
 	struct unit *unit = userdata;
-	/* Without news of its mailbox: the numbers that the machine has. */
+	bool news = supervisor_now_ns() - unit->health_ns < NEWS_NS;
+	/* The numbers that the machine has; a control process that is held up is not the solution's fault. */
 	struct solution_input input = { .event = SOLUTION_TICK,
-					.pending = unit->pending,
+					.pending = unit->pending && news,
 					.progress = unit->machine.progress,
 					.lost = unit->machine.lost };
 
@@ -274,6 +249,14 @@ static void unit_command(struct unit *unit, const struct message *message)
 	/* value[1] is WIRE_START, WIRE_STOP or WIRE_RESET, in this order (wire/wire.h) */
 	if (message->value[1] < 6 || message->value[1] > 8)
 		return;
+	/* The operator may have mended the package. */
+	if (unit->unusable[0] && events[message->value[1] - 6] != SOLUTION_OPERATOR_STOP &&
+	    unit_read_package(unit) < 0)
+		return;
+	if (unit->unusable[0]) {
+		done.result = -EINVAL;
+		snprintf(done.text, sizeof(done.text), "%s", unit->unusable);
+	}
 	input = (struct solution_input){ .event = events[message->value[1] - 6] };
 	unit_input(unit, &input);
 	done.value[0] = message->value[0];
@@ -294,6 +277,7 @@ void unit_message(struct unit *unit, const struct message *message)
 		break;
 	case MESSAGE_HEALTH:
 		unit->pending = message->result;
+		unit->health_ns = supervisor_now_ns();
 		input = (struct solution_input){ .event = SOLUTION_TICK,
 						 .pending = message->result,
 						 .progress = message->value[0],
@@ -313,91 +297,13 @@ void unit_message(struct unit *unit, const struct message *message)
 	}
 }
 
-static int add_unit(struct supervisor *supervisor, const char *package,
-		    const struct config_solution *entry)
+int unit_init(struct unit *unit)
 {
-	struct unit *unit;
-	char error[1024];
-	int r;
-
-	if (supervisor->n_units == MESSAGE_SLOTS)
-		return -E2BIG;
-	unit = calloc(1, sizeof(*unit));
-	if (!unit)
-		return -ENOMEM;
-	unit->supervisor = supervisor;
-	unit->slot = supervisor->n_units;
-	unit->entry = entry;
 	unit->process = SPAWNED_NONE;
 	unit->probe.run = THROWAWAY_NONE;
-	snprintf(unit->package, sizeof(unit->package), "%s", package);
-	r = read_manifest(package, &unit->manifest, error);
-	if (r != 0) {
-		log_error("%s; this solution does not run", error);
-		free(unit);
-		return r < 0 ? r : -EINVAL;
-	}
-	unit->granted = unit->manifest.events & (entry ? entry->grant : ~0ull);
-	unit->granted |= 1ull << ringfort_type_stream_loss;
-	/* One package may run under several names, each with its own word of the operator. */
-	if (entry)
-		memcpy(unit->manifest.name, entry->name, sizeof(unit->manifest.name));
-	unit->due = evtimer_new(supervisor->base, on_due, unit);
-	r = unit->due ? find_class(supervisor, unit->granted, &unit->class) : -ENOMEM;
-	if (r < 0) {
-		free(unit);
-		return r;
-	}
+	unit->due = evtimer_new(unit->supervisor->base, on_due, unit);
 	solution_init(&unit->machine, on_changed, unit);
-	supervisor->units[supervisor->n_units++] = unit;
-	return 0;
-}
-
-static int add_all_packages(struct supervisor *supervisor)
-{
-	struct dirent **entries;
-	char package[PATH_MAX];
-	int n = scandir(supervisor->paths->solutions, &entries, NULL, alphasort);
-
-	for (int i = 0; i < n; i++) {
-		if (entries[i]->d_name[0] != '.' &&
-		    snprintf(package, sizeof(package), "%s/%s", supervisor->paths->solutions,
-			     entries[i]->d_name) < (int)sizeof(package))
-			add_unit(supervisor, package, NULL);
-		free(entries[i]);
-	}
-	if (n >= 0)
-		free(entries);
-	return 0;
-}
-
-int units_first_class(struct supervisor *supervisor)
-{
-	uint32_t class;
-
-	return find_class(supervisor, all_types(), &class);
-}
-
-int units_load(struct supervisor *supervisor)
-{
-	const struct config *config = supervisor->config;
-	char package[PATH_MAX];
-
-	if (config->all_packages)
-		return add_all_packages(supervisor);
-	for (uint32_t i = 0; i < config->n_solutions; i++) {
-		const struct config_solution *entry = &config->solutions[i];
-
-		if (!entry->enabled)
-			continue;
-		if (entry->package[0])
-			snprintf(package, sizeof(package), "%s", entry->package);
-		else if (snprintf(package, sizeof(package), "%s/%s", supervisor->paths->solutions,
-				  entry->name) >= (int)sizeof(package))
-			return -ENAMETOOLONG;
-		add_unit(supervisor, package, entry);
-	}
-	return 0;
+	return unit->due ? 0 : -ENOMEM;
 }
 
 void units_start(struct supervisor *supervisor)

@@ -23,6 +23,7 @@ struct ringfort_client {
 	int wake_fd;
 	unsigned int slot;
 	uint64_t types;      /* subscribed */
+	uint64_t told_lost;  /* of all types, in our progress */
 	uint64_t token;      /* of the last barrier */
 	uint64_t generation; /* of the content that is loaded */
 	_Alignas(8) unsigned char finding[FINDING_MAX_BYTES];
@@ -144,6 +145,7 @@ static void tell_progress(struct ringfort_client *client)
 	struct mailbox_progress *progress = client->progress;
 
 	progress->position = ring_reader_position(client->ring);
+	client->told_lost = ring_reader_lost_in_all(client->ring);
 	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)
 		progress->n_lost[type] = ring_reader_lost(client->ring, type);
 }
@@ -175,6 +177,9 @@ _public_ int ringfort_client_next(struct ringfort_client *client,
 			tell_progress(client);
 			return r;
 		}
+		/* Now, not at the end of the ring: who loses may never come there. */
+		if (ring_reader_lost_in_all(client->ring) != client->told_lost)
+			tell_progress(client);
 		if (!deliverable(client, event))
 			continue;
 		if (mutes_match(client->mutes, event)) {

@@ -291,6 +291,24 @@ static void a_reload_is_wanted_until_it_is_done(void)
 	teardown(&f);
 }
 
+static void what_was_lost_is_told_before_the_end_of_the_ring_is_reached(void)
+{
+	struct mailbox_progress progress;
+	struct fixture f;
+
+	setup(&f, BIT(file_unlink));
+	assert(ringfort_client_subscribe(f.client, BIT(file_unlink)) == 0);
+	for (int i = 0; i < 20000; i++) {
+		publish(&f, "/x", "/bin/rm", "/", 0, 0);
+		if (i % 100 == 0)
+			assert(read(ringfort_client_fd(f.client), (char[200]){ 0 }, 200) > 0);
+	}
+	assert(next(&f) == 1);
+	mailbox_read_progress(f.mailbox, &progress);
+	assert(progress.n_lost[ringfort_type_file_unlink] > 0);
+	teardown(&f);
+}
+
 static void the_end_of_the_stream_is_told(void)
 {
 	struct fixture f;
@@ -312,6 +330,7 @@ int main(void)
 	a_barrier_waits_until_what_was_before_it_is_queued();
 	a_finding_arrives_with_its_event_and_a_full_mailbox_is_counted();
 	a_reload_is_wanted_until_it_is_done();
+	what_was_lost_is_told_before_the_end_of_the_ring_is_reached();
 	the_end_of_the_stream_is_told();
 	return 0;
 }

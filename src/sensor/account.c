@@ -71,6 +71,8 @@ bool account_caught_up(const struct loss *loss, const struct probe *probe, const
 void account_statistics(const struct loss *loss, const struct probe *probe,
 			uint64_t ret_performed[RINGFORT_MAX_TYPES])
 {
+	struct probe_description modify;
+
 	memset(ret_performed, 0, RINGFORT_MAX_TYPES * sizeof(*ret_performed));
 	for (uint32_t cpu = 0; cpu < loss->n_cpus; cpu++) {
 		const struct probe_counters *counters = probe_counters(probe, cpu);
@@ -83,6 +85,8 @@ void account_statistics(const struct loss *loss, const struct probe *probe,
 		ret_performed[type] -= loss->n_excluded[type];
 	/* These no counter of the kernel tells: what was told is all there is. */
 	ret_performed[0] = loss->seq[0];
-	ret_performed[ringfort_type_file_modify] = loss->seq[ringfort_type_file_modify];
+	probe_describe(probe, ringfort_type_file_modify, &modify);
+	if (modify.level == PROBE_UNAVAILABLE)
+		ret_performed[ringfort_type_file_modify] = loss->seq[ringfort_type_file_modify];
 	ret_performed[ringfort_type_stream_loss] = loss->seq[ringfort_type_stream_loss];
 }

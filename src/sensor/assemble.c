@@ -338,6 +338,12 @@ static uint32_t size_of_type(const struct probe_record *record, const struct sha
 	return size;
 }
 
+/* A process that ends has left its own before its files are closed; the table knows which it was. */
+static uint32_t mount_namespace(const struct probe_record *record, const struct process *process)
+{
+	return record->mnt_ns || !process ? record->mnt_ns : process->mnt_ns;
+}
+
 static void put_fixed(struct assembler *a, const struct probe_record *record,
 		      const struct assemble_context *context, uint32_t type_size)
 {
@@ -360,7 +366,7 @@ static void put_fixed(struct assembler *a, const struct probe_record *record,
 			.egid = record->egid,
 			.loginuid = record->loginuid,
 			.session = record->session,
-			.mnt_ns = record->mnt_ns,
+			.mnt_ns = mount_namespace(record, context->process),
 			.cgroup_id = record->cgroup_id,
 		},
 	};

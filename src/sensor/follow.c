@@ -48,7 +48,9 @@ static void update(struct process *process, const struct probe_record *record)
 	process->ppid = record->ppid;
 	process->parent_start_ns = record->parent_start_ns;
 	process->cgroup_id = record->cgroup_id;
-	process->mnt_ns = record->mnt_ns;
+	/* None: it ends, and has left its namespaces before its files are closed. */
+	if (record->mnt_ns)
+		process->mnt_ns = record->mnt_ns;
 	process->loginuid = record->loginuid;
 	process->session = record->session;
 	process->tty = record->tty;

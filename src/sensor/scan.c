@@ -73,6 +73,8 @@ static int by_start(const void *a, const void *b)
 /* A parent starts before its child, so each finds its parent's line complete. */
 static void make_lines(struct scan *s)
 {
+	if (s->n_added == 0)
+		return;
 	qsort(s->added, s->n_added, sizeof(*s->added), by_start);
 	for (size_t i = 0; i < s->n_added; i++) {
 		struct process *process = s->added[i];

@@ -62,6 +62,12 @@ static uint64_t clock_ns(clockid_t clock)
 
 /* ---- records of the probe ------------------------------------------------------------------- */
 
+/* We write down what we see: that must not be one more thing to see. */
+static bool is_own_modify(const struct probe_record *record)
+{
+	return record->type == ringfort_type_file_modify && record->pid == (uint32_t)getpid();
+}
+
 static void handle_record(struct sensor *sensor, const struct probe_record *record)
 {
 	struct followed followed;
@@ -82,7 +88,7 @@ static void handle_record(struct sensor *sensor, const struct probe_record *reco
 		return;
 	}
 	follow_record(sensor->follow, record, &followed);
-	if (!emit_wanted(&sensor->emitter, type) || followed.unchanged)
+	if (!emit_wanted(&sensor->emitter, type) || followed.unchanged || is_own_modify(record))
 		sensor->emitter.loss.n_excluded[type]++;
 	else if (!emit_record(&sensor->emitter, record, &followed))
 		emit_loss(&sensor->emitter, type, 1, RINGFORT_LOSS_SKIPPED, record->monotonic_ns);
@@ -301,6 +307,15 @@ static void subscribe_modify(struct sensor *sensor, bool wanted)
 	}
 }
 
+/* Where the kernel lets the probe sit on its own function, fanotify is not needed. */
+static bool probe_serves_modify(const struct sensor *sensor)
+{
+	struct probe_description description;
+
+	probe_describe(sensor->probe, ringfort_type_file_modify, &description);
+	return description.level != PROBE_UNAVAILABLE;
+}
+
 int sensor_subscribe(struct sensor *sensor, uint64_t types)
 {
 	uint64_t added = types & ~sensor->emitter.types;
@@ -309,13 +324,12 @@ int sensor_subscribe(struct sensor *sensor, uint64_t types)
 	if (r < 0)
 		return r;
 	/* Those of the table always: it is the price of context. */
-	r = probe_attach(sensor->probe,
-			 EMIT_TABLE_TYPES | (types & ~(TYPE_BIT(file_modify) | TYPE_BIT(stream_loss))));
+	r = probe_attach(sensor->probe, EMIT_TABLE_TYPES | (types & ~TYPE_BIT(stream_loss)));
 	if (r < 0)
 		return r;
 	if (added & TYPE_BIT(process_setid))
 		scan_credentials(sensor->table);
-	subscribe_modify(sensor, types & TYPE_BIT(file_modify));
+	subscribe_modify(sensor, types & TYPE_BIT(file_modify) && !probe_serves_modify(sensor));
 	sensor->emitter.types = types;
 	return 0;
 }
@@ -351,17 +365,19 @@ void sensor_mark_selftest(struct sensor *sensor, uint32_t pid, uint64_t start_ns
 void sensor_describe(const struct sensor *sensor, uint32_t type,
 		     struct probe_description *ret_description)
 {
-	if (type == ringfort_type_stream_loss)
+	if (type == ringfort_type_stream_loss) {
 		*ret_description = (struct probe_description){ PROBE_NOTIFY, "ringfortd", "" };
-	else if (type != ringfort_type_file_modify)
-		probe_describe(sensor->probe, type, ret_description);
-	else if (sensor->modify_error)
-		*ret_description = (struct probe_description){
-			PROBE_UNAVAILABLE, "fanotify/FAN_CLOSE_WRITE", strerrordesc_np(-sensor->modify_error)
-		};
+		return;
+	}
+	probe_describe(sensor->probe, type, ret_description);
+	if (type != ringfort_type_file_modify || ret_description->level != PROBE_UNAVAILABLE)
+		return;
+	ret_description->hook = "fanotify/FAN_CLOSE_WRITE";
+	/* Where it serves, `why` goes on saying what keeps the probe from its better hook. */
+	if (sensor->modify_error)
+		ret_description->why = strerrordesc_np(-sensor->modify_error);
 	else
-		*ret_description = (struct probe_description){ PROBE_NOTIFY,
-							       "fanotify/FAN_CLOSE_WRITE", "" };
+		ret_description->level = PROBE_NOTIFY;
 }
 
 int sensor_footprint(const struct sensor *sensor, struct probe_footprint *ret_footprint)

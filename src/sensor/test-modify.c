@@ -216,6 +216,7 @@ static void a_file_of_an_overlay_is_told(void)
 
 static void an_overflow_of_the_queue_is_told(void)
 {
+	struct probe_description description;
 	char point[PATH_MAX];
 	struct stream s;
 	pid_t pid;
@@ -223,6 +224,13 @@ static void an_overflow_of_the_queue_is_told(void)
 	snprintf(point, sizeof(point), "%s/many", scratch);
 	mount_at(point, "tmpfs", "size=64m");
 	stream_open(&s, 0, 0, MASK(file_modify));
+	sensor_describe(s.sensor, ringfort_type_file_modify, &description);
+	/* The probe's own hook has no queue but the ring that all share. */
+	if (strncmp(description.hook, "fanotify", 8) != 0) {
+		stream_close(&s);
+		assert(umount(point) == 0);
+		return;
+	}
 	s.mute = ~0ull;
 	pid = fork_child();
 	if (pid == 0) {
@@ -236,8 +244,11 @@ static void an_overflow_of_the_queue_is_told(void)
 		_exit(0);
 	}
 	assert(waitpid(pid, NULL, 0) == pid);
-	stream_run(&s, 1500);
-	assert(s.n_lost[ringfort_type_file_modify] == 1);
+	/* What says so stands at the end of the queue. */
+	for (int i = 0; i < 60 && s.n_lost[ringfort_type_file_modify] == 0; i++)
+		stream_run(&s, 1000);
+	/* At least one: while it is read, others on this machine may fill it again. */
+	assert(s.n_lost[ringfort_type_file_modify] >= 1);
 	assert(s.n_emitted[ringfort_type_file_modify] >= 10000);
 	stream_adds_up(&s);
 	stream_close(&s);

@@ -17,12 +17,14 @@
 #define WIRE_SOCKET "/run/ringfort/control.sock"
 #define WIRE_MAGIC 0x54524652u /* "RFRT" */
 #define WIRE_MAX_FRAME 131072u /* bytes of a packet, the frame included */
+#define WIRE_PART_BYTES 65536u
+#define WIRE_MAX_TEXT (4u * 1024 * 1024) /* bytes of a text in parts */
 #define WIRE_NAME_MAX 64u
 
 enum wire_operation {
 	WIRE_STATUS = 1, /* WIRE_JSON, WIRE_END */
 	WIRE_EVENTS,     /* WIRE_EVENT..., WIRE_LOST between them; until the client goes */
-	WIRE_FINDINGS,   /* WIRE_JSON per finding, oldest first, then WIRE_END, or with WIRE_FOLLOW: */
+	WIRE_FINDINGS,   /* WIRE_JSON (long ones behind WIRE_PARTs) per finding, oldest first, then WIRE_END, or with WIRE_FOLLOW: */
 			 /* WIRE_CAUGHT_UP and the new ones as they come */
 	WIRE_DOCTOR,     /* runs the self-test of every type: WIRE_JSON, WIRE_END */
 	WIRE_RELOAD,     /* name "" for all: WIRE_JSON per solution, WIRE_END */
@@ -55,6 +57,7 @@ enum wire_kind {
 	WIRE_CAUGHT_UP, /* nothing: the history is told, what follows is new */
 	WIRE_TEXT,
 	WIRE_END, /* struct wire_end */
+	WIRE_PART, /* the beginning of a text that is too long for a packet: more follows, then WIRE_JSON */
 };
 
 struct wire_frame {

@@ -37,7 +37,7 @@ struct probe_record {
 	uint32_t loginuid;
 	uint32_t session;
 	uint32_t tty; /* device number of the controlling terminal, or 0 */
-	uint32_t mnt_ns;
+	uint32_t mnt_ns; /* 0: it ends, and has left its namespaces */
 	uint64_t cgroup_id;
 } __attribute__((aligned(8)));
 
