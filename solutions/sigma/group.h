@@ -5,7 +5,7 @@
  * Every distinct atom of all rules becomes one predicate.  A rule's condition becomes a small
  * program of tests and jumps over predicates.
  *
- * A rule is run only when it has a chance.  For each, group.c finds a set of predicates of
+ * A rule is run only when it has a chance.  For each, trigger.c finds a set of predicates of
  * which at least one must be true when the rule is (its triggers), the one that is likely to be
  * hit least: a hit on one of them makes the rule a candidate.  A rule that can be true without
  * any hit, `not ...', always is one.

@@ -4,7 +4,6 @@
 
 #include "text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define UNKNOWN NULL /* of a position: something that is not understood here */
@@ -66,7 +65,7 @@ static const char *skip_group(const char *p)
 			p = skip_class(p);
 			continue;
 		}
-		if (*p == '(' && p[1] == '?' && p[2] != ':')
+		if (*p == '(' && (p[1] == '*' || (p[1] == '?' && p[2] != ':')))
 			return UNKNOWN;
 		depth += *p == '(';
 		depth -= *p == ')';
@@ -77,11 +76,14 @@ static const char *skip_group(const char *p)
 	return UNKNOWN;
 }
 
+/* Which braces are a quantifier changes with the version of PCRE2: those that never are one are
+ * not understood. */
 static const char *skip_quantifier(const char *p)
 {
-	if (*p == '{' && p[1] >= '0' && p[1] <= '9')
-		p += strcspn(p, "}");
-	return *p ? p + 1 : p;
+	if (*p != '{')
+		return p + 1;
+	p += 1 + strspn(p + 1, "0123456789, ");
+	return *p == '}' ? p + 1 : UNKNOWN;
 }
 
 static bool is_quantifier(const char *p)
@@ -120,6 +122,10 @@ static const char *take(struct search *search, const char *p)
 		next = skip_group(p);
 		end_run(search);
 		break;
+	case '|':
+	case ')':
+	case '{':
+		return UNKNOWN;
 	case '.':
 	case '^':
 	case '$':
@@ -136,39 +142,23 @@ static const char *take(struct search *search, const char *p)
 	else if (*next != '+' && search->n_run == 1)
 		search->n_run = 0; /* the run before it was full */
 	end_run(search);
-	while (is_quantifier(next))
+	while (next && is_quantifier(next))
 		next = skip_quantifier(next);
 	return next;
 }
 
-/* Alternatives, comments and options change what everything else means. */
-static bool is_understood(const char **p, bool *caseless)
-{
-	if (!strncmp(*p, "(?i)", 4)) {
-		*p += 4;
-		*caseless = true;
-	}
-	return strncmp(*p, "(*", 2) != 0;
-}
-
 char *needed_find(struct arena *arena, const char *text, bool caseless, size_t max)
 {
-	struct search search = { .max = max };
+	bool option = !strncmp(text, "(?i)", 4);
+	struct search search = { .caseless = caseless || option, .max = max };
 
 	search.run = arena_alloc(arena, max + 1);
 	search.best = arena_alloc(arena, max + 1);
 	if (!search.run || !search.best)
 		return NULL;
-	*search.best = 0;
-	if (!is_understood(&text, &caseless))
-		return search.best;
-	search.caseless = caseless;
-	while (text && *text) {
-		if (*text == '|')
-			text = UNKNOWN;
-		else
-			text = take(&search, text);
-	}
+	text += option ? 4 : 0;
+	while (text && *text)
+		text = take(&search, text);
 	end_run(&search);
 	search.best[text ? search.n_best : 0] = 0;
 	return search.best;
