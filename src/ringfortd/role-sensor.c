@@ -24,6 +24,7 @@
 #define SLOTS 256
 #define PAGE_INTERVAL_NS 100000000ull
 #define TICK_MS 1000
+#define WAKE_EVENTS 1024
 #define MESSAGES_A_TURN 64 /* of control: events have their turn however many it sends */
 
 struct slot {
@@ -39,6 +40,7 @@ struct sensor_loop {
 	struct page *page;
 	struct ring_writer *rings[MESSAGE_CLASSES];
 	bool news[MESSAGE_CLASSES];
+	unsigned int n_since_wake; /* events that readers were not told of yet */
 	struct slot slots[SLOTS];
 	struct event_base *base;
 	struct event *source; /* the sensor's descriptor; not watched while due is to come */
@@ -64,6 +66,21 @@ static void end(struct sensor_loop *loop, const char *what, int error)
 	event_base_loopbreak(loop->base);
 }
 
+/* One byte each; a full pipe belongs to somebody who does not read, and says enough. */
+static void wake_readers(struct sensor_loop *loop)
+{
+	for (size_t i = 0; i < SLOTS; i++) {
+		const struct slot *slot = &loop->slots[i];
+
+		if (slot->wake_fd < 0 || !loop->news[slot->class])
+			continue;
+		if (write(slot->wake_fd, "", 1) < 0)
+			continue;
+	}
+	memset(loop->news, 0, sizeof(loop->news));
+	loop->n_since_wake = 0;
+}
+
 static void emit(void *userdata, const struct ringfort_event *event)
 {
 	struct sensor_loop *loop = userdata;
@@ -78,20 +95,9 @@ static void emit(void *userdata, const struct ringfort_event *event)
 		ring_writer_append(ring, event);
 		loop->news[class] = true;
 	}
-}
-
-/* One byte each; a full pipe belongs to somebody who does not read, and says enough. */
-static void wake_readers(struct sensor_loop *loop)
-{
-	for (size_t i = 0; i < SLOTS; i++) {
-		const struct slot *slot = &loop->slots[i];
-
-		if (slot->wake_fd < 0 || !loop->news[slot->class])
-			continue;
-		if (write(slot->wake_fd, "", 1) < 0)
-			continue;
-	}
-	memset(loop->news, 0, sizeof(loop->news));
+	/* A barrier may drain much: readers shall begin before it ends. */
+	if (++loop->n_since_wake >= WAKE_EVENTS)
+		wake_readers(loop);
 }
 
 static void tell_numbers(struct sensor_loop *loop, bool force)

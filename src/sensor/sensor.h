@@ -45,7 +45,7 @@ int sensor_fd(const struct sensor *sensor);
 /**
  * sensor_process() - emit what has come
  *
- * Bounded: at most 65536 records a call.
+ * Bounded: at most 1024 records a call.
  *
  * Return: milliseconds after which to call again without waiting for the descriptor, or -1 to
  *         wait for it; below -1 a negative errno (never -1, -EPERM).
