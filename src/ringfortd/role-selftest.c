@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,9 +36,20 @@ static bool wait_for(pid_t pid)
 	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* A child that dies with us: we may be killed in the middle of an act. */
+static pid_t fork_act(void)
+{
+	pid_t parent = getpid();
+	pid_t pid = fork();
+
+	if (pid == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent))
+		_exit(1);
+	return pid;
+}
+
 static uint64_t act_exec(void)
 {
-	pid_t pid = fork();
+	pid_t pid = fork_act();
 
 	if (pid < 0)
 		return 0;
@@ -53,7 +65,7 @@ static uint64_t act_exec(void)
 
 static uint64_t act_setid(void)
 {
-	pid_t pid = fork();
+	pid_t pid = fork_act();
 
 	if (pid == 0)
 		_exit(setresuid(65534, 65534, 65534) < 0);
@@ -62,7 +74,7 @@ static uint64_t act_setid(void)
 
 static uint64_t act_ptrace(void)
 {
-	pid_t pid = fork();
+	pid_t pid = fork_act();
 	bool held;
 
 	if (pid < 0)
