@@ -108,6 +108,24 @@ static void noise_over_every_byte_is_survived(void)
 	teardown(&f);
 }
 
+/* The shared memory: position first, the ring at the end. */
+static void a_message_larger_than_the_reader_has_room_for_is_refused(void)
+{
+	const uint32_t head[] = { MAILBOX_MAX_MESSAGE + 8, MAILBOX_SAY };
+	const uint64_t tail = MAILBOX_DATA_BYTES;
+	struct mailbox_message message;
+	struct fixture f;
+	struct stat st;
+
+	setup(&f);
+	assert(fstat(f.fd, &st) == 0);
+	assert(pwrite(f.fd, head, sizeof(head), st.st_size - MAILBOX_DATA_BYTES) == sizeof(head));
+	assert(pwrite(f.fd, &tail, sizeof(tail), 0) == sizeof(tail));
+	assert(mailbox_take(f.reader, &message) == -EBADMSG);
+	assert(mailbox_take(f.reader, &message) == 0);
+	teardown(&f);
+}
+
 static void a_hole_punched_by_the_solution_is_only_zeros(void)
 {
 	struct mailbox_message message;
@@ -174,6 +192,7 @@ int main(void)
 	messages_arrive_in_order_and_whole();
 	a_full_mailbox_says_so_and_loses_nothing();
 	noise_over_every_byte_is_survived();
+	a_message_larger_than_the_reader_has_room_for_is_refused();
 	a_hole_punched_by_the_solution_is_only_zeros();
 	a_finding_survives_the_way_and_no_shorter_one_does();
 	return 0;
