@@ -52,6 +52,15 @@ def interrupt():
     ends(signal.SIGINT, 0)
 
 
+@case("sensor, control and solutions are batch tasks, which take no CPU from who runs")
+def batch():
+    with lib.Daemon([mirror("one"), mirror("two", "report")]) as daemon:
+        roles = [pid for role, pid in daemon.roles().items() if role != "supervisor"]
+        require(len(roles) == 2, f"roles: {daemon.roles()}")
+        for pid in roles + [solution["pid"] for solution in daemon.status()["solutions"]]:
+            equal(os.sched_getscheduler(pid), os.SCHED_BATCH, f"the policy of {pid}")
+
+
 @case("Ctrl-C that reaches the whole process group ends it with status 0")
 def interrupt_group():
     with lib.Daemon([mirror()]) as daemon:

@@ -80,6 +80,14 @@ static int begin_session(struct sandbox *sandbox)
 	return setsid() < 0 ? -errno : 0;
 }
 
+/* What watches never interrupts what it watches: a batch task that is woken takes no CPU away. */
+static int be_batch(struct sandbox *sandbox)
+{
+	const struct sched_param none = { 0 };
+
+	return sched_setscheduler(0, SCHED_BATCH, &none) < 0 ? -errno : 0;
+}
+
 /* After it was placed: the root of a cgroup namespace is where the process is just then. */
 static int new_cgroup_namespace(struct sandbox *sandbox)
 {
@@ -138,6 +146,7 @@ static const struct {
 	{ "wait for the cgroups", await_parent },
 	{ "reset signals", reset_signals },
 	{ "begin a session", begin_session },
+	{ "be a batch task", be_batch },
 	{ "arrange descriptors", sandbox_descriptors },
 	{ "place the path", sandbox_executable },
 	{ "make the seccomp filter", sandbox_filter },

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -42,6 +43,13 @@ static uint64_t permitted(void)
 	if (syscall(SYS_capget, &header, data) < 0)
 		return 0;
 	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+int drop_urgency(void)
+{
+	const struct sched_param none = { 0 };
+
+	return sched_setscheduler(0, SCHED_BATCH, &none) < 0 ? -errno : 0;
 }
 
 int drop_sensor(void)

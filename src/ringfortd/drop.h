@@ -17,6 +17,14 @@ int drop_sensor(void);
 /** drop_control() - another user, no groups, no capabilities, no new privileges */
 int drop_control(uid_t uid, gid_t gid);
 
+/**
+ * drop_urgency() - become a batch task (SCHED_BATCH): when it is woken, what runs goes on
+ *
+ * The events that it reads were made by what runs.  On a busy CPU it waits a tick of the scheduler
+ * at most; on an idle one nothing changes.
+ */
+int drop_urgency(void);
+
 /** host_mount_namespace() - inode of the mount namespace of process 1, or of ours */
 uint32_t host_mount_namespace(void);
 

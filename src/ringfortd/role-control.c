@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define TICK_US 10000       /* while events come, somebody is connected or a solution starts */
+#define TICK_US 20000       /* while events come, somebody is connected or a solution starts */
 #define QUIET_TICK_US 50000 /* otherwise: an idle machine stays idle */
 #define HEALTH_NS 1000000000ull
 #define OUTPUT_AT_ONCE 4096

@@ -197,6 +197,7 @@ static void keep_only(int *fds, size_t n)
 static void begin_role(const char *name, const struct config *config)
 {
 	char title[16];
+	int r;
 
 	snprintf(title, sizeof(title), "ringfort-%.6s", name);
 	prctl(PR_SET_NAME, title);
@@ -205,6 +206,9 @@ static void begin_role(const char *name, const struct config *config)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	r = drop_urgency();
+	if (r < 0)
+		log_warning("cannot become a batch task: %s, ignoring", strerror(-r));
 }
 
 static pid_t start_sensor(const struct supervisor *supervisor, const struct hand_over *hand)

@@ -27,7 +27,7 @@
  */
 #define MAX_RECORDS 1024
 #define MORE_MS 1
-#define BATCH_MS 10       /* between drains of a busy stream */
+#define BATCH_MS 20       /* between drains of a busy stream */
 #define GATHER_MS 3       /* from the wake-up to the drain */
 #define READINGS_PER_TICK 64
 #define FLUSH_LIMIT_NS 100000000ull
