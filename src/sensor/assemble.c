@@ -3,6 +3,7 @@
 #include "sensor/assemble.h"
 
 #include "base/cleanup.h"
+#include "sensor/bpf/calls.h"
 #include "sensor/path.h"
 
 #include <assert.h>
@@ -27,6 +28,7 @@ struct shape {
 };
 
 struct assembler {
+	const struct probe_env *env;
 	struct shape shapes[RINGFORT_MAX_TYPES];
 	uint32_t used;
 	union {
@@ -75,7 +77,7 @@ static void learn_shape(struct shape *shape, const struct ringfort_type_info *in
 	}
 }
 
-int assembler_new(struct assembler **ret_assembler)
+int assembler_new(struct assembler **ret_assembler, const struct probe_env *env)
 {
 	struct assembler *assembler = calloc(1, sizeof(*assembler));
 
@@ -87,6 +89,7 @@ int assembler_new(struct assembler **ret_assembler)
 		if (info)
 			learn_shape(&assembler->shapes[type], info);
 	}
+	assembler->env = env;
 	*ret_assembler = assembler;
 	return 0;
 }
@@ -288,6 +291,50 @@ static void put_list(struct assembler *a, struct ringfort_span *span, const char
 	a->used += length + 1;
 }
 
+static bool is_wanted(const struct probe_env *env, const char *variable, uint32_t length)
+{
+	union {
+		char bytes[PROBE_ENV_NAME_SIZE];
+		uint64_t word;
+	} begin = { "" };
+
+	memcpy(begin.bytes, variable, length < sizeof(begin) ? length : sizeof(begin));
+	return probe_env_wanted(env, (const uint8_t *)begin.bytes);
+}
+
+/* The variables that are asked for, out of all; every one has its NUL byte, the last one in the record. */
+static void put_wanted(struct assembler *a, struct ringfort_span *span, const char *text, uint32_t length)
+{
+	const char *end = text + length, *next;
+	uint32_t begin = a->used;
+
+	for (; text < end; text = next) {
+		uint32_t n = (uint32_t)strnlen(text, (size_t)(end - text));
+
+		next = text + n + 1;
+		if (!is_wanted(a->env, text, n))
+			continue;
+		memcpy(a->bytes + a->used, text, n);
+		a->bytes[a->used + n] = '\0';
+		a->used += n + 1;
+	}
+	*span = (struct ringfort_span){ 0 };
+	if (a->used > begin)
+		*span = (struct ringfort_span){ .offset = begin, .length = a->used - begin - 1 };
+}
+
+/* Does this span hold more variables than are asked for?  Asked once: the event does not tell. */
+static bool take_whole_env(struct ringfort_event *event, const struct ringfort_span *span)
+{
+	struct ringfort_process_exec *exec = (struct ringfort_process_exec *)(event + 1);
+
+	if (event->type != ringfort_type_process_exec || span != &exec->env ||
+	    !(exec->flags & PROBE_EXEC_ENV_WHOLE))
+		return false;
+	exec->flags &= ~PROBE_EXEC_ENV_WHOLE;
+	return true;
+}
+
 static void put_span(struct assembler *a, const struct probe_record *record, void *body,
 		     const struct span_field *field, uint32_t cut)
 {
@@ -303,6 +350,8 @@ static void put_span(struct assembler *a, const struct probe_record *record, voi
 			put_file(a, file, text, length);
 	} else if (span->offset == 0) {
 		return;
+	} else if (take_whole_env(&a->event, span)) {
+		put_wanted(a, span, text, length);
 	} else if (field->kind == RINGFORT_KIND_STRV) {
 		if (length > cut)
 			tell_cut(&a->event, span);

@@ -18,6 +18,7 @@
 #include "sensor/table.h"
 
 struct assembler;
+struct probe_env;
 
 /* What the event says beside the record; NULL and "" where nothing is known. */
 struct assemble_context {
@@ -30,7 +31,8 @@ struct assemble_context {
 	uint8_t flags;
 };
 
-int assembler_new(struct assembler **ret_assembler);
+/** assembler_new() - `env`, which must outlive it, chooses variables where a record has all of them */
+int assembler_new(struct assembler **ret_assembler, const struct probe_env *env);
 struct assembler *assembler_free(struct assembler *assembler);
 
 /** assemble_check() - is this a record of a known type with every span inside it?  0 or -EBADMSG */

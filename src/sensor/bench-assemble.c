@@ -4,6 +4,7 @@
  * record, finding its process, assembling.  Prints ns per event; not installed, no test.
  */
 #include "sensor/assemble.h"
+#include "sensor/bpf/calls.h"
 #include "sensor/follow.h"
 #include "sensor/loss.h"
 #include "sensor/test-record.h"
@@ -17,6 +18,7 @@
 #define N_EVENTS 2000000
 
 struct bench {
+	struct probe_env env;
 	struct table *table;
 	struct follow *follow;
 	struct assembler *assembler;
@@ -138,7 +140,7 @@ int main(void)
 
 	assert(table_new(&bench.table, &options) == 0);
 	assert(follow_new(&bench.follow, bench.table) == 0);
-	assert(assembler_new(&bench.assembler) == 0);
+	assert(assembler_new(&bench.assembler, &bench.env) == 0);
 	assert(names_new(&bench.names, "/sys/fs/cgroup") == 0);
 	assert(loss_init(&bench.loss, 1) == 0);
 	fill_exec(&b);

@@ -82,9 +82,10 @@ void emit_loss(struct emitter *emitter, uint32_t type, uint64_t n, uint32_t caus
 	emit_record(emitter, &record.head, &nobody);
 }
 
-int emitter_init(struct emitter *emitter, const char *cgroup_path, uint32_t n_cpus)
+int emitter_init(struct emitter *emitter, const char *cgroup_path, const struct probe_env *env,
+		 uint32_t n_cpus)
 {
-	int r = assembler_new(&emitter->assembler);
+	int r = assembler_new(&emitter->assembler, env);
 
 	if (r == 0)
 		r = names_new(&emitter->names, cgroup_path);

@@ -33,7 +33,8 @@ struct emitter {
 };
 
 /** emitter_init() - the plain fields are left alone; emitter_done() copes with a failure here */
-int emitter_init(struct emitter *emitter, const char *cgroup_path, uint32_t n_cpus);
+int emitter_init(struct emitter *emitter, const char *cgroup_path, const struct probe_env *env,
+		 uint32_t n_cpus);
 void emitter_done(struct emitter *emitter);
 
 /** emit_wanted() - is the type subscribed? */

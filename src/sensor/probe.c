@@ -3,6 +3,7 @@
 #include "sensor/probe.h"
 
 #include "base/cleanup.h"
+#include "sensor/probe-env.h"
 #include "sensor/probe-internal.h"
 #include "probe.skel.h"
 
@@ -56,30 +57,6 @@ static int print(enum libbpf_print_level level, const char *format, va_list argu
 	return 0;
 }
 
-/* A name of the options, "PATH" or "LD_*", into the form that the program compares. */
-static int env_add(struct probe_env *env, uint32_t index, const char *name)
-{
-	char text[PROBE_ENV_NAME_SIZE + 2], mask[PROBE_ENV_NAME_SIZE] = { 0 };
-	size_t length = strlen(name);
-
-	if (length < 2 || length >= PROBE_ENV_NAME_SIZE - 1 || strchr(name, '='))
-		return -EINVAL;
-	memset(text, 0, sizeof(text));
-	memcpy(text, name, length);
-	if (text[length - 1] == '*')
-		text[--length] = '\0';
-	else
-		text[length++] = '=';
-	memset(mask, 0xff, length);
-	memcpy(env->name[index].value, text, PROBE_ENV_NAME_SIZE);
-	memcpy(env->name[index].mask, mask, PROBE_ENV_NAME_SIZE);
-	env->first[(uint8_t)text[0]] |= 1u << index;
-	for (uint32_t i = 0; i < 256; i++)
-		if (length < 2 || i == (uint8_t)text[1])
-			env->second[i] |= 1u << index;
-	return 0;
-}
-
 static int configure(struct probe *probe, const struct probe_options *options)
 {
 	struct probe_bpf *bpf = probe->bpf;
@@ -88,7 +65,7 @@ static int configure(struct probe *probe, const struct probe_options *options)
 	if (options->n_env > PROBE_ENV_NAMES)
 		return -EINVAL;
 	for (uint32_t i = 0; i < options->n_env; i++) {
-		r = env_add((struct probe_env *)&bpf->rodata->env, i, options->env[i]);
+		r = probe_env_add((struct probe_env *)&bpf->rodata->env, i, options->env[i]);
 		if (r < 0) {
 			probe_log(probe, "cannot report the environment variable '%s'", options->env[i]);
 			return r;
@@ -269,6 +246,11 @@ void probe_release(struct probe *probe)
 const struct probe_counters *probe_counters(const struct probe *probe, unsigned int cpu)
 {
 	return cpu < probe->n_cpus ? &probe->counters[cpu] : NULL;
+}
+
+const struct probe_env *probe_env(const struct probe *probe)
+{
+	return (const struct probe_env *)&probe->bpf->rodata->env;
 }
 
 unsigned int probe_n_cpus(const struct probe *probe)

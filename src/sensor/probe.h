@@ -66,6 +66,9 @@ void probe_release(struct probe *probe);
 
 /** probe_counters() - the counters of one CPU, or NULL; shared with the kernel, read relaxed */
 const struct probe_counters *probe_counters(const struct probe *probe, unsigned int cpu);
+
+/** probe_env() - the variables that process.exec reports, as long as the probe lives */
+const struct probe_env *probe_env(const struct probe *probe);
 unsigned int probe_n_cpus(const struct probe *probe);
 
 /** probe_skipped() - runs that the kernel skipped (recursion_misses), all programs summed */

@@ -444,7 +444,7 @@ static int open_parts(struct sensor *sensor)
 		r = follow_new(&sensor->follow, sensor->table);
 	if (r == 0)
 		r = emitter_init(&sensor->emitter, sensor->options.probe.cgroup_path,
-				 probe_n_cpus(sensor->probe));
+				 probe_env(sensor->probe), probe_n_cpus(sensor->probe));
 	if (r == 0)
 		r = watch(sensor);
 	if (r == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #undef NDEBUG
 #include "sensor/assemble.h"
+#include "sensor/probe-env.h"
 #include "sensor/test-record.h"
 
 #include <assert.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 
 static struct assembler *assembler;
+static struct probe_env env;
 static struct builder b;
 
 static const struct assemble_context nobody = { .tty = "", .seq = 1 };
@@ -151,6 +153,39 @@ static void an_exec_has_its_strings_and_numbers(void)
 	is(event, out->cwd, "/tmp");
 	is_list(event, out->env, (const char *[]){ "PATH=/bin", "LD_PRELOAD=x", NULL });
 	assert(out->argc == 3 && out->cap_effective == 0x1ffffffffffull && out->stdin_is == RINGFORT_STDIO_SOCKET);
+}
+
+/* As the probe sends a short environment: all of it, which is not for solutions to see. */
+static void of_a_whole_environment_only_what_is_asked_for_is_told(void)
+{
+	static const struct {
+		const char *whole;
+		uint32_t length;
+		const char *told[4];
+	} cases[] = {
+#define WHOLE(text) text, sizeof(text) - 1
+		{ WHOLE("HOME=/\0PATH=/bin\0SECRET=1\0LD_PRELOAD=x\0LD_"), { "PATH=/bin", "LD_PRELOAD=x", "LD_" } },
+		{ WHOLE("PATH=/bin"), { "PATH=/bin" } },
+		{ WHOLE("SECRET=PATH=x\0PATHS=1\0PAT\0\0L\0PATH"), { NULL } },
+		{ WHOLE(""), { NULL } },
+		{ WHOLE("P\0PATH=\0\0\0LD_X"), { "PATH=", "LD_X" } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ringfort_process_exec *exec = builder_begin(&b, ringfort_type_process_exec);
+		const struct ringfort_process_exec *out;
+		const struct ringfort_event *event;
+
+		exec->flags = PROBE_EXEC_ENV_WHOLE | 1u << RINGFORT_EXEC_SCRIPT;
+		exec->env = builder_bytes(&b, cases[i].whole, cases[i].length);
+		event = assembled(&nobody);
+		out = ringfort_as_process_exec(event);
+		assert(out->flags == 1u << RINGFORT_EXEC_SCRIPT);
+		if (cases[i].told[0])
+			is_list(event, out->env, cases[i].told);
+		else
+			assert(out->env.offset == 0 && out->env.length == 0);
+	}
 }
 
 /* Every field of every type of the schema, set and looked for: new ones need no line here. */
@@ -366,10 +401,12 @@ static void a_string_added_later_is_part_of_the_event(void)
 
 int main(void)
 {
-	assert(assembler_new(&assembler) == 0);
+	assert(probe_env_add(&env, 0, "PATH") == 0 && probe_env_add(&env, 1, "LD_*") == 0);
+	assert(assembler_new(&assembler, &env) == 0);
 	the_process_block_says_who_acted();
 	what_is_not_known_is_absent();
 	an_exec_has_its_strings_and_numbers();
+	of_a_whole_environment_only_what_is_asked_for_is_told();
 	a_field_of_any_kind_arrives_in_every_type();
 	the_root_may_have_no_name();
 	a_string_ends_at_its_first_nul();

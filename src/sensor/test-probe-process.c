@@ -75,18 +75,42 @@ static void an_exec_tells_image_arguments_environment_and_stdio(void **state)
 	assert_string_equal(list_text(record, exec->argv), "sh-as-called|-c|exit 7|");
 	assert_int_equal(exec->argv.length, strlen("sh-as-called|-c|exit 7|"));
 	assert_int_equal(exec->argc, 4);
-	assert_int_equal(exec->flags, 0);
+	assert_int_equal(exec->flags, PROBE_EXEC_ENV_WHOLE);
 	assert_int_equal(exec->script.quality, RINGFORT_QUALITY_NONE);
 	assert_int_equal(exec->interpreter.offset, 0);
 	assert_string_equal(path_text(record, exec->cwd, PROBE_FILE_REVERSED), scratch);
 	assert_string_equal(list_text(record, exec->env),
-			    "PATH=/usr/bin:/bin|LD_TEST_VARIABLE=1|RINGFORT_TEST=x");
+			    "PATH=/usr/bin:/bin|SECRET=no|LD_TEST_VARIABLE=1|RINGFORT_TEST=x|RINGFORT_TESTER=no|P=no");
 	assert_int_equal(exec->stdin_is, RINGFORT_STDIO_NULL);
 	assert_int_equal(exec->stdout_is, RINGFORT_STDIO_FILE);
 	assert_int_equal(exec->stderr_is, RINGFORT_STDIO_CLOSED);
 	assert_int_equal(exec->cap_effective, effective_capabilities());
 	assert_int_equal(exec->error, 0);
 	assert_int_equal(WEXITSTATUS(last_status()), 7);
+}
+
+static void act_exec_long_environment(void *argument)
+{
+	char *const argv[] = { "true", NULL };
+	static char fill[5000];
+	char *long_env[sizeof(test_env) / sizeof(test_env[0]) + 1];
+
+	memset(fill, 'x', sizeof(fill) - 1);
+	long_env[0] = fill;
+	memcpy(long_env + 1, test_env, sizeof(test_env));
+	execve("/bin/true", argv, long_env);
+	_exit(99);
+}
+
+static void of_a_long_environment_the_probe_takes_what_is_asked_for(void **state)
+{
+	pid_t pid = perform(TYPE(process_exec), act_exec_long_environment, NULL);
+	const struct probe_record *record = the_record(ringfort_type_process_exec, pid, 0);
+	const struct ringfort_process_exec *exec = body_of(record);
+
+	assert_int_equal(exec->flags, 0);
+	assert_string_equal(list_text(record, exec->env),
+			    "PATH=/usr/bin:/bin|LD_TEST_VARIABLE=1|RINGFORT_TEST=x");
 }
 
 static void act_exec_sockets(void *argument)
@@ -138,7 +162,7 @@ static void a_script_is_told_with_its_interpreter(void **state)
 	record = the_record(ringfort_type_process_exec, pid, 0);
 	exec = body_of(record);
 	assert_opened(record, &exec->file, image);
-	assert_int_equal(exec->flags, 1u << RINGFORT_EXEC_SCRIPT);
+	assert_int_equal(exec->flags & ~PROBE_EXEC_ENV_WHOLE, 1u << RINGFORT_EXEC_SCRIPT);
 	assert_string_equal(text(record, exec->called), "./script");
 	assert_string_equal(text(record, exec->interpreter), "/bin/sh");
 	assert_string_equal(list_text(record, exec->argv), "/bin/sh|-e|./script|one");
@@ -174,7 +198,7 @@ static void an_image_in_memory_is_told(void **state)
 
 	assert_int_equal(WEXITSTATUS(last_status()), 0);
 	assert_string_equal(path_text(record, exec->file.path, exec->file.flags), "/memfd:hidden");
-	assert_int_equal(exec->flags, 1u << RINGFORT_EXEC_MEMFD | 1u << RINGFORT_EXEC_DELETED);
+	assert_int_equal(exec->flags & ~PROBE_EXEC_ENV_WHOLE, 1u << RINGFORT_EXEC_MEMFD | 1u << RINGFORT_EXEC_DELETED);
 	assert_int_equal(exec->file.flags, PROBE_FILE_REVERSED | 1u << RINGFORT_FILE_MEMFD |
 						   1u << RINGFORT_FILE_DELETED);
 	assert_memory_equal(text(record, exec->called), "/dev/fd/", 8);
@@ -199,7 +223,7 @@ static void long_arguments_are_cut_and_said_to_be(void **state)
 		const struct probe_record *record = the_record(ringfort_type_process_exec, pid, 0);
 		const struct ringfort_process_exec *exec = body_of(record);
 
-		assert_int_equal(exec->flags, 1u << RINGFORT_EXEC_ARGV_TRUNCATED);
+		assert_int_equal(exec->flags & ~PROBE_EXEC_ENV_WHOLE, 1u << RINGFORT_EXEC_ARGV_TRUNCATED);
 		assert_int_equal(exec->argc, 4);
 		assert_int_equal(exec->argv.length, 32767);
 		assert_string_equal(text(record, exec->called), images[i]);
@@ -229,7 +253,7 @@ static void failed_execs_are_told_with_their_error(void **state)
 	assert_called(record, &exec->file, in_scratch("./nothing"));
 	assert_string_equal(list_text(record, exec->argv), "nothing|a b");
 	assert_int_equal(exec->argc, 2);
-	assert_int_equal(exec->flags, 0);
+	assert_int_equal(exec->flags & ~PROBE_EXEC_ENV_WHOLE, 0);
 	assert_int_equal(exec->cap_effective, effective_capabilities());
 	assert_string_equal(path_text(record, exec->cwd, PROBE_FILE_REVERSED), scratch);
 
@@ -265,7 +289,7 @@ static void a_secure_exec_is_told(void **state)
 	pid = perform(TYPE(process_exec), act_exec_set_id, NULL);
 	record = the_record(ringfort_type_process_exec, pid, 0);
 	exec = body_of(record);
-	assert_int_equal(exec->flags, 1u << RINGFORT_EXEC_SECURE);
+	assert_int_equal(exec->flags & ~PROBE_EXEC_ENV_WHOLE, 1u << RINGFORT_EXEC_SECURE);
 	assert_int_equal(record->uid, 65534);
 	assert_int_equal(record->euid, 0);
 }
@@ -522,6 +546,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_exec_tells_image_arguments_environment_and_stdio),
+		cmocka_unit_test(of_a_long_environment_the_probe_takes_what_is_asked_for),
 		cmocka_unit_test(a_shell_on_a_socket_can_be_told),
 		cmocka_unit_test(a_script_is_told_with_its_interpreter),
 		cmocka_unit_test(an_image_in_memory_is_told),

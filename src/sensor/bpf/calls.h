@@ -9,6 +9,7 @@
 #ifndef RINGFORT_SENSOR_BPF_CALLS_H
 #define RINGFORT_SENSOR_BPF_CALLS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Native calls (with x32's own from 512), then those of the 32-bit table. */
@@ -78,5 +79,30 @@ struct probe_env {
 		uint64_t mask[PROBE_ENV_NAME_SIZE / 8];
 	} name[PROBE_ENV_NAMES];
 };
+
+/*
+ * Is this variable one of the names?  Asked in the kernel of long environments, by the reader of
+ * others.  PROBE_ENV_NAME_SIZE bytes from `variable` on must be readable; what stands behind its
+ * NUL byte does not matter, for no name holds one.
+ */
+static inline __attribute__((always_inline)) bool
+probe_env_wanted(const volatile struct probe_env *env, const uint8_t *variable)
+{
+	uint32_t candidates = env->first[variable[0]] & env->second[variable[1]], i;
+	const uint64_t *word = (const uint64_t *)variable;
+
+	if (!candidates)
+		return false;
+	for (i = 0; i < PROBE_ENV_NAMES; i++) {
+		if ((word[0] & env->name[i].mask[0]) != env->name[i].value[0] ||
+		    (word[1] & env->name[i].mask[1]) != env->name[i].value[1] ||
+		    (word[2] & env->name[i].mask[2]) != env->name[i].value[2] ||
+		    (word[3] & env->name[i].mask[3]) != env->name[i].value[3])
+			continue;
+		if (candidates & 1u << i)
+			return true;
+	}
+	return false;
+}
 
 #endif

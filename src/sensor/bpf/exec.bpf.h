@@ -35,26 +35,6 @@ struct env_walk {
 	uint32_t pad;
 };
 
-static __always_inline bool env_wanted(const uint8_t *variable)
-{
-	uint32_t candidates = env.first[variable[0]] & env.second[variable[1]];
-	const uint64_t *word = (const uint64_t *)variable;
-	uint32_t i;
-
-	if (!candidates)
-		return false;
-	for (i = 0; i < PROBE_ENV_NAMES; i++) {
-		if ((word[0] & env.name[i].mask[0]) != env.name[i].value[0] ||
-		    (word[1] & env.name[i].mask[1]) != env.name[i].value[1] ||
-		    (word[2] & env.name[i].mask[2]) != env.name[i].value[2] ||
-		    (word[3] & env.name[i].mask[3]) != env.name[i].value[3])
-			continue;
-		if (candidates & 1u << i)
-			return true;
-	}
-	return false;
-}
-
 static long env_step(uint32_t index, struct env_walk *walk)
 {
 	struct scratch *s = scratch_get();
@@ -69,7 +49,7 @@ static long env_step(uint32_t index, struct env_walk *walk)
 		return 1;
 	}
 	walk->from += n;
-	if (!env_wanted(&s->record[at]))
+	if (!probe_env_wanted(&env, &s->record[at]))
 		return 0;
 	if (n == MAX_ENV || at + n > walk->limit) {
 		walk->truncated = 1;
@@ -80,7 +60,7 @@ static long env_step(uint32_t index, struct env_walk *walk)
 }
 
 /* Append those variables that are asked for.  Return: the offset behind, or with ENV_TRUNCATED. */
-__noinline uint32_t put_env(uint64_t from, uint64_t end, uint32_t at)
+__noinline uint32_t walk_env(uint64_t from, uint64_t end, uint32_t at)
 {
 	struct env_walk walk = {
 		.from = from,
@@ -93,6 +73,32 @@ __noinline uint32_t put_env(uint64_t from, uint64_t end, uint32_t at)
 	if (walk.truncated || walk.from < walk.end)
 		walk.at |= ENV_TRUNCATED;
 	return walk.at;
+}
+
+/*
+ * Append the environment: the whole of a short one, of which the reader takes what is asked for.
+ * It lies in one piece, and a look at each variable here costs more than to carry them all.
+ */
+static __always_inline uint32_t put_env(struct scratch *s, struct exec_record *record,
+					struct mm_struct *mm, uint32_t at)
+{
+	uint64_t from = mm->env_start, n = mm->env_end - from;
+	uint32_t end;
+
+	at &= RECORD_MASK;
+	if (n - 1 < MAX_ENV && !bpf_probe_read_user(&s->record[at], n, (void *)from)) {
+		end = at + n;
+		s->record[(end - 1) & RECORD_MASK] = '\0';
+		record->body.flags |= PROBE_EXEC_ENV_WHOLE;
+	} else {
+		end = walk_env(from, from + n, at);
+		if (end & ENV_TRUNCATED)
+			record->body.flags |= 1u << RINGFORT_EXEC_ENV_TRUNCATED;
+		end &= RECORD_MASK;
+	}
+	if (end > at)
+		record->body.env = span_of(at, end);
+	return end;
 }
 
 static __always_inline uint32_t character_device(uint32_t rdev)
@@ -245,7 +251,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 {
 	struct scratch *s = scratch_get();
 	struct exec_record *record;
-	uint32_t at, file_flags, end;
+	uint32_t at, file_flags;
 
 	if (!s)
 		return 0;
@@ -261,15 +267,10 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	if (file_flags & 1u << RINGFORT_FILE_DELETED)
 		record->body.flags |= 1u << RINGFORT_EXEC_DELETED;
 	at = put_origin(s, record, task, bprm, at);
-	end = put_env(task->mm->env_start, task->mm->env_end, at);
-	if (end & ENV_TRUNCATED)
-		record->body.flags |= 1u << RINGFORT_EXEC_ENV_TRUNCATED;
-	end &= RECORD_MASK;
-	if (end > at)
-		record->body.env = span_of(at, end);
+	at = put_env(s, record, task->mm, at);
 	put_stdio(&record->body);
 	put_privilege(record, task, bprm);
-	send(ringfort_type_process_exec, end);
+	send(ringfort_type_process_exec, at);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #include <ringfort/event.h>
 
+#define PROBE_EXEC_ENV_WHOLE (1u << 31) /* in process.exec's flags: env has every variable */
 #define PROBE_FILE_REVERSED (1u << 31) /* in ringfort_file.flags: names leaf first */
 #define PROBE_FILE_RELATIVE (1u << 30) /* the path as called continues below this walked folder: */
 				       /* first the folder's names reversed, an empty name, then the call's string */
