@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * History - the last verdicts with their reasons, in memory that the control process reads.
+ *
+ * The gate writes, after it has answered; control has a read-only descriptor and answers `ringfort why`
+ * from it without asking the gate anything.  A ring of HISTORY_ENTRIES: the oldest is overwritten.  An
+ * entry that is overwritten while it is copied is not returned (a version before and behind it).
+ *
+ * The page in front has the gate's numbers.
+ */
+#ifndef RINGFORT_GATE_HISTORY_H
+#define RINGFORT_GATE_HISTORY_H
+
+#include "gate/decision.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HISTORY_ENTRIES 4096u
+#define HISTORY_PATH 512u    /* the end of a longer path is kept, behind "..." */
+#define HISTORY_REASONS 16u  /* more voices are counted only */
+
+struct history_entry {
+	uint64_t id;         /* verdict id, from 1; 0: none */
+	uint64_t time_ns;    /* CLOCK_REALTIME of the question */
+	uint64_t dev, ino;
+	uint32_t act;        /* enum ringfort_act */
+	uint32_t verdict;    /* enum ringfort_verdict */
+	uint32_t pid;
+	uint32_t us;         /* from reading the event to the answer */
+	uint8_t cached;      /* nobody was asked: an earlier verdict held (its id in cached_from) */
+	uint8_t overridden;
+	uint8_t foreign_ns;
+	uint8_t n_reasons;   /* in reasons */
+	uint32_t n_voices;   /* in all */
+	uint64_t cached_from;
+	char path[HISTORY_PATH];
+	struct decision_voice reasons[HISTORY_REASONS];
+};
+
+struct history_voice {
+	uint64_t n_asked, n_allowed, n_denied;
+	uint64_t n_late, n_full, n_gone; /* misses */
+	uint64_t n_after;    /* answers that came when the verdict was already given, in time: no fault */
+	uint64_t n_wrong;    /* late, double, for another's request or for none, or no answer at all */
+	uint32_t acts;       /* that it takes part in now */
+	uint32_t mode;       /* enum decision_mode */
+	uint32_t miss;       /* enum decision_miss */
+	uint32_t demoted;    /* 1: its circuit breaker is open, it is not asked */
+};
+
+struct history_numbers {
+	uint64_t n_asked;    /* permission events read */
+	uint64_t n_at_once;  /* our own, the kernel's, or nobody to ask */
+	uint64_t n_critical; /* of those: of the critical set */
+	uint64_t n_cached;
+	uint64_t n_decided;  /* by asking solutions */
+	uint64_t n_denied;
+	uint64_t n_overridden;
+	uint64_t n_expired;  /* decided by the deadline */
+	uint64_t n_overflow; /* the kernel's queue was full */
+	uint64_t n_unanswered; /* the kernel did not take our answer: the opener had gone */
+	uint64_t since_ns;   /* CLOCK_REALTIME of its start */
+	uint32_t open;       /* 1: the gate was told to let everything through */
+	uint32_t n_pending;
+	uint32_t n_marks;    /* file systems that are guarded */
+	uint32_t n_restarts; /* of the gate */
+	struct history_voice voices[DECISION_VOICES]; /* by slot */
+};
+
+struct history;
+
+/** history_create() - a sealed memfd: one descriptor to write, one that can only read */
+int history_create(int *ret_writer, int *ret_reader);
+
+/** history_open() - map it; writable for the gate.  Takes no ownership of fd. */
+int history_open(struct history **ret_history, int fd, bool writable);
+struct history *history_close(struct history *history);
+
+/** history_next_id() - the id that the next history_add() gives: goes on over restarts of the gate */
+uint64_t history_next_id(const struct history *history);
+
+/** history_add() - gate: keep an entry; its id is set.  Return: the id */
+uint64_t history_add(struct history *history, const struct history_entry *entry);
+
+/** history_numbers() - gate: the numbers, to be kept current in place */
+struct history_numbers *history_numbers(struct history *history);
+
+/** history_read_numbers() - control: copy them as they stand */
+void history_read_numbers(const struct history *history, struct history_numbers *ret_numbers);
+
+/** history_get() - control: a verdict by its id.  Return: 1; 0 none, or overwritten */
+int history_get(const struct history *history, uint64_t id, struct history_entry *ret_entry);
+
+/**
+ * history_find() - control: the newest entry before `before` that fits
+ * @before: an id, 0 for the newest of all
+ * @path:   NULL, or the whole path
+ * @pid:    0, or who acted
+ *
+ * Return: 1; 0 none.
+ */
+int history_find(const struct history *history, uint64_t before, const char *path, uint32_t pid,
+		 struct history_entry *ret_entry);
+
+#endif

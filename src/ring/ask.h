@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ask - what the gate and one solution say to each other.
+ *
+ * Two mailboxes, one each way: the gate writes struct ask_request and the path, the solution writes
+ * struct ask_answer and struct ask_authorize.  Each side is woken by a byte in a pipe of which it holds
+ * the reading end alone: the solution by the one that also tells of news in the ring, the gate by one
+ * per solution.  Files travel over a socket of packets, one packet with the request's id and one
+ * descriptor, sent before the request that says so; it wakes nobody.
+ *
+ * The gate believes nothing that the solution writes (see mailbox.h).  As the writer of requests it reads
+ * one number that the solution can change, how far it has read: a wrong one costs that solution requests.
+ */
+#ifndef RINGFORT_RING_ASK_H
+#define RINGFORT_RING_ASK_H
+
+#include <stdint.h>
+
+/* RINGFORT_ASK="REQUESTS,ANSWERS,FILES,GATE,ACTS": mailbox to read, mailbox to write, socket, pipe to
+ * write, mask of acts that are granted.  Absent where nothing is. */
+#define ASK_VARIABLE "RINGFORT_ASK"
+#define ASK_FORMAT "%d,%d,%d,%d,%u"
+
+/* Kinds of messages in either mailbox. */
+enum ask_kind {
+	ASK_REQUEST = 1, /* gate: struct ask_request, then the path without NUL */
+	ASK_ANSWER,      /* solution: struct ask_answer */
+	ASK_AUTHORIZE,   /* solution: struct ask_authorize */
+};
+
+#define ASK_MAX_PATH 4096u
+#define ASK_REQUEST_HAS_FILE (1u << 31) /* in flags: a descriptor was sent */
+
+struct ask_request {
+	uint64_t id;
+	uint64_t deadline_ns;
+	uint64_t dev, ino, file_size;
+	int64_t ctime_ns;
+	uint32_t act;
+	uint32_t pid;
+	uint32_t flags; /* RINGFORT_REQUEST_*, ASK_REQUEST_HAS_FILE */
+	uint32_t mode, uid, gid;
+};
+
+struct ask_answer {
+	uint64_t id;
+	uint32_t verdict; /* enum ringfort_verdict */
+	uint32_t flags;   /* RINGFORT_ANSWER_* */
+};
+
+struct ask_authorize {
+	uint32_t acts;
+	uint32_t reserved;
+};
+
+#endif
