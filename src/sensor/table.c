@@ -3,7 +3,7 @@
 #include "sensor/table.h"
 
 #include "base/cleanup.h"
-#include "sensor/siphash.h"
+#include "base/siphash.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SipHash-2-4 of one number, keyed.
+ * SipHash-2-4 of a few numbers, keyed.
  *
- * Whoever can choose process ids (clone3 with set_tid, or forking until one comes round) must
- * not be able to choose buckets.
+ * Whoever can choose what a table is keyed by (process ids with clone3's set_tid, inode numbers on a
+ * file system of his own) must not be able to choose buckets.
  */
-#ifndef RINGFORT_SENSOR_SIPHASH_H
-#define RINGFORT_SENSOR_SIPHASH_H
+#ifndef RINGFORT_BASE_SIPHASH_H
+#define RINGFORT_BASE_SIPHASH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct siphash_key {
@@ -33,23 +34,32 @@ static inline void siphash_round(uint64_t v[4])
 	v[2] = siphash_rotate(v[2], 32);
 }
 
-/* The same as SipHash-2-4 over the eight bytes of value in little-endian order. */
-static inline uint64_t siphash_u64(const struct siphash_key *key, uint64_t value)
+static inline void siphash_block(uint64_t v[4], uint64_t block)
+{
+	v[3] ^= block;
+	siphash_round(v);
+	siphash_round(v);
+	v[0] ^= block;
+}
+
+/* The same as SipHash-2-4 over the numbers as bytes in little-endian order. */
+static inline uint64_t siphash(const struct siphash_key *key, const uint64_t *values, size_t n)
 {
 	uint64_t v[4] = { key->k0 ^ 0x736f6d6570736575ull, key->k1 ^ 0x646f72616e646f6dull,
 			  key->k0 ^ 0x6c7967656e657261ull, key->k1 ^ 0x7465646279746573ull };
-	const uint64_t blocks[2] = { value, 8ull << 56 };
 
-	for (int i = 0; i < 2; i++) {
-		v[3] ^= blocks[i];
-		siphash_round(v);
-		siphash_round(v);
-		v[0] ^= blocks[i];
-	}
+	for (size_t i = 0; i < n; i++)
+		siphash_block(v, values[i]);
+	siphash_block(v, (uint64_t)n * 8 << 56);
 	v[2] ^= 0xff;
 	for (int i = 0; i < 4; i++)
 		siphash_round(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+static inline uint64_t siphash_u64(const struct siphash_key *key, uint64_t value)
+{
+	return siphash(key, &value, 1);
 }
 
 #endif
