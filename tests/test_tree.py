@@ -18,9 +18,10 @@ MAY_USE = {
     "wire": {"event", "base"},
     "sensor": {"event", "base"},
     "host": {"event", "base"},
+    "gate": {"ring", "event", "base"},
     "sdk": {"ring", "event", "base"},
     "cli": {"wire", "event", "base"},
-    "ringfortd": {"sensor", "host", "ring", "wire", "event", "base"},
+    "ringfortd": {"sensor", "gate", "host", "ring", "wire", "event", "base"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 

@@ -59,13 +59,14 @@ struct decision_voice {
 struct decision {
 	enum ringfort_verdict verdict;
 	bool overridden; /* somebody denied something critical, and it is allowed all the same */
-	bool remember;   /* every enforcing solution said so, none by its miss mode */
+	bool remember;   /* every enforcing solution, at least one, said so; none by its miss mode or from */
+			 /* last-known; never with overridden: each override is to be seen */
 };
 
 /** decision_ready() - can a verdict be given now?  With no enforcing voice at all: yes */
 bool decision_ready(const struct decision_voice *voices, uint32_t n_voices);
 
-/** decision_expire() - the deadline has passed: who is waited for is late.  Return: how many that are */
+/** decision_expire() - the deadline has passed: who still waits is late, in shadow too.  Return: how many */
 uint32_t decision_expire(struct decision_voice *voices, uint32_t n_voices);
 
 /**
