@@ -70,17 +70,24 @@ struct history_numbers {
 
 struct history;
 
+/** history_path() - a path as entries keep it: the end of one that is too long, behind "..." */
+void history_path(char ret_path[HISTORY_PATH], const char *path);
+
 /** history_create() - a sealed memfd: one descriptor to write, one that can only read */
 int history_create(int *ret_writer, int *ret_reader);
 
-/** history_open() - map it; writable for the gate.  Takes no ownership of fd. */
+/**
+ * history_open() - map it; writable for the gate.  Takes no ownership of fd.
+ *
+ * Return: 0; -EPROTO this is no history of ours; -EACCES writable through the reader; -errno.
+ */
 int history_open(struct history **ret_history, int fd, bool writable);
 struct history *history_close(struct history *history);
 
 /** history_next_id() - the id that the next history_add() gives: goes on over restarts of the gate */
 uint64_t history_next_id(const struct history *history);
 
-/** history_add() - gate: keep an entry; its id is set.  Return: the id */
+/** history_add() - gate: keep a copy of an entry, with the next id.  Return: the id */
 uint64_t history_add(struct history *history, const struct history_entry *entry);
 
 /** history_numbers() - gate: the numbers, to be kept current in place */
@@ -95,7 +102,7 @@ int history_get(const struct history *history, uint64_t id, struct history_entry
 /**
  * history_find() - control: the newest entry before `before` that fits
  * @before: an id, 0 for the newest of all
- * @path:   NULL, or the whole path
+ * @path:   NULL, or the whole path; one that is too long is compared as entries keep it
  * @pid:    0, or who acted
  *
  * Return: 1; 0 none.
