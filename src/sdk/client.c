@@ -1,33 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Client - ties the ring's reader and the mailbox's writer together for a solution. */
-#include <ringfort/client.h>
+#include "sdk/client-internal.h"
 
 #include "base/cleanup.h"
-#include "event/finding.h"
-#include "ring/broadcast.h"
 #include "ring/channel.h"
-#include "ring/mailbox.h"
-#include "sdk/mute.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-struct ringfort_client {
-	struct ring_reader *ring;
-	struct mailbox_writer *mailbox;
-	struct mailbox_progress *progress;
-	struct mutes *mutes;
-	int wake_fd;
-	unsigned int slot;
-	uint64_t types;      /* subscribed */
-	uint64_t told_lost;  /* of all types, in our progress */
-	uint64_t token;      /* of the last barrier */
-	uint64_t generation; /* of the content that is loaded */
-	_Alignas(8) unsigned char finding[FINDING_MAX_BYTES];
-};
 
 _public_ struct ringfort_client *ringfort_client_close(struct ringfort_client *client)
 {
