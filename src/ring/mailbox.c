@@ -208,6 +208,11 @@ int mailbox_take(struct mailbox_reader *reader, struct mailbox_message *ret_mess
 	return 1;
 }
 
+bool mailbox_waiting(const struct mailbox_reader *reader)
+{
+	return atomic_load_explicit(&reader->shared->tail, memory_order_acquire) != reader->head;
+}
+
 __attribute__((no_sanitize("thread"))) void
 mailbox_read_progress(const struct mailbox_reader *reader, struct mailbox_progress *ret_progress)
 {

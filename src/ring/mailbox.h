@@ -12,6 +12,7 @@
 #define RINGFORT_RING_MAILBOX_H
 
 #include <ringfort/event.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -79,6 +80,9 @@ struct mailbox_message {
  *         away and reading goes on behind it.
  */
 int mailbox_take(struct mailbox_reader *reader, struct mailbox_message *ret_message);
+
+/** mailbox_waiting() - has anything been written that was not taken? */
+bool mailbox_waiting(const struct mailbox_reader *reader);
 
 /** mailbox_read_progress() - copy the numbers as they stand */
 void mailbox_read_progress(const struct mailbox_reader *reader,
