@@ -9,13 +9,19 @@
 #include "ring/broadcast.h"
 #include "ring/mailbox.h"
 #include "sdk/mute.h"
+#include "sdk/wake.h"
+
+#include <stdbool.h>
+
+struct requests;
 
 struct ringfort_client {
 	struct ring_reader *ring;
 	struct mailbox_writer *mailbox;
 	struct mailbox_progress *progress;
 	struct mutes *mutes;
-	int wake_fd;
+	struct requests *requests; /* NULL: the operator lets it decide nothing */
+	struct wake wake;
 	unsigned int slot;
 	uint64_t types;      /* subscribed */
 	uint64_t told_lost;  /* of all types, in our progress */
@@ -23,5 +29,10 @@ struct ringfort_client {
 	uint64_t generation; /* of the content that is loaded */
 	_Alignas(8) unsigned char finding[FINDING_MAX_BYTES];
 };
+
+/* verdict.c: requests_open() stores NULL where RINGFORT_ASK is not set; NULL is allowed in the others */
+int requests_open(struct requests **ret_requests);
+struct requests *requests_close(struct requests *requests);
+bool requests_waiting(const struct requests *requests);
 
 #endif
