@@ -108,14 +108,16 @@ static void a_variable_that_names_no_descriptors_is_refused(void)
 static void no_descriptor_is_left_to_a_program_that_is_executed(void)
 {
 	unsigned int before = count_descriptors();
+	bool ours[64];
 	struct straw f;
 
+	for (int fd = 0; fd < 64; fd++)
+		ours[fd] = is_open(fd);
 	straw_setup(&f, EXEC);
-	/* The two mailboxes and the ring are mapped, and closed. */
-	assert(!is_open(f.inherited[3]) && !is_open(f.inherited[4]));
-	assert(fcntl(f.inherited[5], F_GETFD) == FD_CLOEXEC);
-	assert(fcntl(f.inherited[6], F_GETFD) == FD_CLOEXEC);
-	assert(fcntl(f.wake.fd, F_GETFD) == FD_CLOEXEC);
+	ours[f.files_fd] = ours[f.gate_fd] = ours[f.wake_fd] = true;
+	for (int fd = 0; fd < 64; fd++)
+		assert(ours[fd] || !is_open(fd) || fcntl(fd, F_GETFD) == FD_CLOEXEC);
+	assert(is_open(f.inherited[5]) && is_open(f.inherited[6]) && is_open(f.wake.fd));
 	straw_teardown(&f);
 	assert(count_descriptors() == before);
 }
@@ -258,7 +260,10 @@ static void a_full_mailbox_answers_nothing_and_keeps_the_file(void)
 		;
 	assert(r == -EAGAIN);
 	assert(answer(&f, 1, RINGFORT_VERDICT_DENY) == -EAGAIN && is_open(request.fd));
-	assert(ringfort_client_authorize(f.client, OPEN) == -EAGAIN);
+	/* A shorter message may find room where an answer did not, once. */
+	while ((r = ringfort_client_authorize(f.client, OPEN)) == 0)
+		;
+	assert(r == -EAGAIN);
 	while (mailbox_take(f.answers, &message) == 1)
 		;
 	assert(answer(&f, 1, RINGFORT_VERDICT_DENY) == 0 && !is_open(request.fd));
