@@ -146,6 +146,11 @@ static long passed_lease(int fd)
 	return fcntl(fd, F_SETLEASE, F_RDLCK);
 }
 
+static long passed_notify(int fd)
+{
+	return fcntl(fd, F_NOTIFY, 0);
+}
+
 static long passed_owner(int fd)
 {
 	return fcntl(fd, F_SETOWN, getpid());
@@ -229,6 +234,7 @@ static const struct {
 	{ "lock-wait", passed_lock_wait },
 	{ "ofd-lock", passed_ofd_lock },
 	{ "lease", passed_lease },
+	{ "notify", passed_notify },
 	{ "owner", passed_owner },
 	{ "ioctl", passed_ioctl },
 	{ "ioctl-size", passed_ioctl_size },

@@ -352,6 +352,7 @@ static void a_file_that_was_passed_to_it_can_be_read_and_nothing_else(void **sta
 					"lock-wait EPERM\n"
 					"ofd-lock EPERM\n"
 					"lease EPERM\n"
+					"notify EPERM\n"
 					"owner EPERM\n"
 					"ioctl EPERM\n"
 					"ioctl-size EPERM\n"
