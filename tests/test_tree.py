@@ -139,29 +139,32 @@ def compile_(compiler, *arguments):
     require(done.returncode == 0, f"{compiler} {' '.join(arguments)}\n{done.stderr[:2000]}")
 
 
-def example(folder):
-    program = folder + "/example"
+EXAMPLES = ["example", "example-verdict"]
+
+
+def example(name, folder):
+    # A copy: the compiler finds nothing of the tree beside it.
+    source = shutil.copy(f"{lib.ROOT}/docs/{name}.c", folder)
+    program = f"{folder}/{name}"
     compile_("cc", "-std=c99", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Werror", "-o", program,
-             lib.ROOT + "/docs/example.c", *pkg_config("--cflags", "--libs"))
+             source, *pkg_config("--cflags", "--libs"))
     return program
 
 
-@case("docs/example.c is at most 65 lines, and compiles against the installed headers alone")
-def example_compiles():
-    # In a folder that has nothing of the tree.
-    folder = lib.temporary("x")
-    shutil.copy(lib.ROOT + "/docs/example.c", folder)
-    require(sum(1 for _ in lines_of("docs/example.c")) <= 65, "it is longer")
+@case("each example is at most 65 lines, and compiles against the installed headers alone")
+def examples_compile():
     flags = pkg_config("--cflags", "--libs")
     require(all(lib.ROOT + "/include" not in f and lib.ROOT + "/src" not in f for f in flags), flags)
-    example(folder)
+    for name in EXAMPLES:
+        require(sum(1 for _ in lines_of(f"docs/{name}.c")) <= 65, f"{name} is longer")
+        example(name, lib.temporary("x"))
 
 
 @case("docs/example.c runs as a solution and finds what is executed from /dev/shm")
 def example_runs():
     lib.need_root()
     folder = lib.temporary("x")
-    solution = lib.Solution("example", example(folder), events=["process.exec"])
+    solution = lib.Solution("example", example("example", folder), events=["process.exec"])
     victim = f"/dev/shm/ringfort-test-{os.getpid()}"
     with lib.Daemon([solution]) as daemon:
         lib.wait_until(lambda: daemon.solution("example")["state"] == "active", 10, "active")
@@ -182,7 +185,7 @@ def example_runs():
         require(all(f["ringfort"]["file"]["path"].startswith("/dev/shm/") for f in daemon.findings()), "others")
 
 
-HEADERS = ["client.h", "event.h", "finding.h"]
+HEADERS = ["client.h", "event.h", "finding.h", "verdict.h"]
 
 
 @case("each installed header stands alone, as C99 with -pedantic")

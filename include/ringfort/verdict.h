@@ -10,10 +10,15 @@
  * or of what the host needs to live (`ringfort critical list`).
  *
  * Requests come over the same client as events: ringfort_client_fd() becomes readable for both.  Take
- * requests first, somebody waits for each:
+ * requests first, somebody waits for each.  Then take events until there are none, also when none were
+ * subscribed: that shows that the solution lives, and the descriptor is readable until then.
  *
- *   while (ringfort_client_next_request(client, &request) == 1)
- *           ringfort_client_answer(client, request->id, verdict_of(request), 0);
+ *   while (poll(&fd, 1, -1) >= 0) {
+ *           while (ringfort_client_next_request(client, &request) == 1)
+ *                   ringfort_client_answer(client, request->id, verdict_of(request), 0);
+ *           while (ringfort_client_next(client, &event) == 1)
+ *                   look_at(event);
+ *   }
  *
  * Do not start programs or wait for other processes before you answer: they might wait for you.
  */
@@ -61,8 +66,8 @@ struct ringfort_request {
 	uint32_t mode;        /* st_mode: always a regular file */
 	uint32_t uid;         /* owner */
 	uint32_t gid;
-	int fd;               /* the file, read-only; the client's: closed by the next call for a request, */
-			      /* or by the answer; -1: not handed over (too many are out) */
+	int fd;               /* the file, read-only; the client's: closed once it is answered, and before */
+			      /* that when 64 later ones are held; -1: not handed over (too many are out) */
 	const char *path;     /* NUL-terminated, as the opener's mount has it; may be any bytes; */
 			      /* " (deleted)" at its end when the file has no name any more */
 };
@@ -95,7 +100,7 @@ int ringfort_client_next_request(struct ringfort_client *client,
  * An answer that comes late, twice, or to a request that never was, is counted against the solution
  * and changes nothing.
  *
- * Return: 0; -EINVAL; -EAGAIN the mailbox is full.
+ * Return: 0; -EINVAL; -EACCES nothing was granted; -EAGAIN the mailbox is full, nothing was answered.
  */
 int ringfort_client_answer(struct ringfort_client *client, uint64_t id, enum ringfort_verdict verdict,
 			   uint32_t flags);

@@ -43,6 +43,8 @@ static const int allowed[] = {
 	SCMP_SYS(select), SCMP_SYS(_newselect), SCMP_SYS(pselect6), SCMP_SYS(epoll_create),
 	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
 	SCMP_SYS(epoll_pwait2),
+	/* files of requests come over a socket; without socket(2) it has no other to receive from */
+	SCMP_SYS(recvmsg),
 	/* memory; mmap, mprotect and madvise see below */
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(membarrier),
 	/* time */
@@ -76,7 +78,7 @@ static const int allowed_network[] = {
 	SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4),
 	SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
 	SCMP_SYS(shutdown), SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg),
-	SCMP_SYS(recvmsg), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg),
+	SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg),
 };
 
 /* Nobody tries these by accident. */
@@ -144,6 +146,7 @@ static int add_values(scmp_filter_ctx filter, int call, unsigned int argument, c
 /*
  * Executable memory comes from files only (on mounts that allow it), and no mapping is both writable and
  * executable.  Two of them can be of one memory, the mailbox: no mount is there to say noexec for it.
+ * The file of a request keeps its mount of the host: it can be mapped executable where it could be run.
  */
 static int add_memory(scmp_filter_ctx filter)
 {

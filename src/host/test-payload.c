@@ -4,6 +4,8 @@
  *
  * argv[1] names the act.  It prints "ok" or the name of the errno, or dies of what it tried.
  */
+#include "host/test-payload.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -357,6 +359,7 @@ static const struct {
 	{ "chmod", change_mode },
 	{ "flock", lock_descriptor },
 	{ "seal", seal_descriptor },
+	{ "passed", use_passed_file },
 	{ "socket", open_socket },
 	{ "socketpair", open_socketpair },
 	{ "ptrace", trace },

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -279,6 +280,88 @@ static void what_it_inherited_it_cannot_lock_seal_or_punch(void **state)
 	run_with_memfd("punch", "EPERM\n");
 	run_with_memfd("flock", "EPERM\n");
 	run_with_memfd("seal", "EPERM\n");
+}
+
+/* A file that the solution owns, with every permission, so that nothing but the sandbox says no. */
+static int open_file_to_pass(void)
+{
+	char path[] = "/tmp/ringfort-passed-XXXXXX";
+	int writer = mkstemp(path), fd;
+
+	assert_true(writer >= 0 && write(writer, "passed", 6) == 6);
+	assert_int_equal(fchown(writer, UID, UID), 0);
+	assert_int_equal(fchmod(writer, 0777), 0);
+	close(writer);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	unlink(path);
+	return fd;
+}
+
+static void send_fd(int socket, int fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec part = { "x", 1 };
+	struct msghdr packet = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&packet);
+
+	rights->cmsg_level = SOL_SOCKET;
+	rights->cmsg_type = SCM_RIGHTS;
+	rights->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(socket, &packet, 0), 1);
+}
+
+static void a_file_that_was_passed_to_it_can_be_read_and_nothing_else(void **state)
+{
+	const char *const arguments[] = { "payload", "passed", NULL };
+	struct spawn_options options = options_for(arguments);
+	struct spawn_fd fd = { .target = 3 };
+	int pair[2], file = open_file_to_pass();
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	send_fd(pair[0], file);
+	fd.fd = pair[1];
+	options.fds = &fd;
+	options.n_fds = 1;
+	run_options(&options, 10000);
+	close(pair[0]);
+	close(pair[1]);
+	close(file);
+	assert_string_equal(run.output, "read ok\n"
+					"pread ok\n"
+					"fstat ok\n"
+					"map ok\n"
+					"map-writable EACCES\n"
+					"map-and-protect EACCES\n"
+					"write EBADF\n"
+					"pwrite EPERM\n"
+					"ftruncate EPERM\n"
+					"fallocate EPERM\n"
+					"fchmod EPERM\n"
+					"fchown EPERM\n"
+					"futimens EPERM\n"
+					"fsetxattr EPERM\n"
+					"flock EPERM\n"
+					"lock EPERM\n"
+					"lock-wait EPERM\n"
+					"ofd-lock EPERM\n"
+					"lease EPERM\n"
+					"notify EPERM\n"
+					"owner EPERM\n"
+					"ioctl EPERM\n"
+					"ioctl-size EPERM\n"
+					"execveat EPERM\n"
+					"fexecve EPERM\n"
+					"reopen ENOENT\n"
+					"link EPERM\n"
+					"sendfile EPERM\n"
+					"send EPERM\n");
 }
 
 static const char *const namespaces[] = { "user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time" };
@@ -689,6 +772,7 @@ static int run_all(void)
 		cmocka_unit_test_teardown(its_environment_is_what_was_given, end_run),
 		cmocka_unit_test_teardown(it_inherits_the_given_descriptors_and_no_other, end_run),
 		cmocka_unit_test_teardown(what_it_inherited_it_cannot_lock_seal_or_punch, end_run),
+		cmocka_unit_test_teardown(a_file_that_was_passed_to_it_can_be_read_and_nothing_else, end_run),
 		cmocka_unit_test_teardown(every_namespace_is_its_own, end_run),
 		cmocka_unit_test_teardown(a_granted_network_is_shared_and_nothing_else, end_run),
 		cmocka_unit_test_teardown(from_outside_it_has_no_capabilities_and_is_the_given_user, end_run),

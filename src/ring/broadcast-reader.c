@@ -115,6 +115,11 @@ uint64_t ring_reader_head(const struct ring_reader *reader)
 	return atomic_load_explicit(&reader->header->head, memory_order_relaxed);
 }
 
+bool ring_reader_ended(const struct ring_reader *reader)
+{
+	return atomic_load_explicit(&reader->header->ended, memory_order_acquire) != 0;
+}
+
 uint64_t ring_reader_barrier(const struct ring_reader *reader, unsigned int slot)
 {
 	return atomic_load_explicit(&reader->header->barriers[slot % RING_SLOTS],

@@ -74,6 +74,9 @@ void ring_reader_want(struct ring_reader *reader, uint64_t types);
  */
 int ring_reader_next(struct ring_reader *reader, const struct ringfort_event **ret_event);
 
+/** ring_reader_ended() - has the writer ended it?  There may be events left to read. */
+bool ring_reader_ended(const struct ring_reader *reader);
+
 /** ring_reader_lost() - wanted events of this type that will never be read, since want */
 uint64_t ring_reader_lost(const struct ring_reader *reader, uint32_t type);
 uint64_t ring_reader_lost_in_all(const struct ring_reader *reader);

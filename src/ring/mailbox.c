@@ -106,8 +106,8 @@ static void copy_into(struct mailbox_shared *shared, uint64_t at, const void *fr
 	memcpy(shared->data, (const unsigned char *)from + first, n - first);
 }
 
-int mailbox_put(struct mailbox_writer *writer, enum mailbox_kind kind, const void *first,
-		size_t n_first, const void *second, size_t n_second)
+int mailbox_put(struct mailbox_writer *writer, uint32_t kind, const void *first, size_t n_first,
+		const void *second, size_t n_second)
 {
 	struct mailbox_shared *shared = writer->shared;
 	struct message_head head = { .size = (uint32_t)(n_first + n_second), .kind = kind };
@@ -206,6 +206,11 @@ int mailbox_take(struct mailbox_reader *reader, struct mailbox_message *ret_mess
 		.data = reader->message,
 	};
 	return 1;
+}
+
+bool mailbox_waiting(const struct mailbox_reader *reader)
+{
+	return atomic_load_explicit(&reader->shared->tail, memory_order_acquire) != reader->head;
 }
 
 __attribute__((no_sanitize("thread"))) void

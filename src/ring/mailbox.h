@@ -12,6 +12,7 @@
 #define RINGFORT_RING_MAILBOX_H
 
 #include <ringfort/event.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,11 +48,12 @@ struct mailbox_writer *mailbox_writer_close(struct mailbox_writer *writer);
 
 /**
  * mailbox_put() - append one message made of two parts (the second may be empty)
+ * @kind: enum mailbox_kind, or what the two sides of another mailbox have agreed on
  *
  * Return: 0; -EAGAIN no room now; -EMSGSIZE over MAILBOX_MAX_MESSAGE.
  */
-int mailbox_put(struct mailbox_writer *writer, enum mailbox_kind kind, const void *first,
-		size_t n_first, const void *second, size_t n_second);
+int mailbox_put(struct mailbox_writer *writer, uint32_t kind, const void *first, size_t n_first,
+		const void *second, size_t n_second);
 
 /** mailbox_progress_now() - the numbers, to be kept current in place */
 struct mailbox_progress *mailbox_progress_now(struct mailbox_writer *writer);
@@ -78,6 +80,9 @@ struct mailbox_message {
  *         away and reading goes on behind it.
  */
 int mailbox_take(struct mailbox_reader *reader, struct mailbox_message *ret_message);
+
+/** mailbox_waiting() - has anything been written that was not taken? */
+bool mailbox_waiting(const struct mailbox_reader *reader);
 
 /** mailbox_read_progress() - copy the numbers as they stand */
 void mailbox_read_progress(const struct mailbox_reader *reader,

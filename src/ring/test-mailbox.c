@@ -54,6 +54,20 @@ static void messages_arrive_in_order_and_whole(void)
 	teardown(&f);
 }
 
+static void a_message_waits_until_it_is_taken(void)
+{
+	struct mailbox_message message;
+	struct fixture f;
+
+	setup(&f);
+	assert(!mailbox_waiting(f.reader));
+	assert(mailbox_put(f.writer, MAILBOX_SAY, NULL, 0, NULL, 0) == 0);
+	assert(mailbox_waiting(f.reader));
+	assert(mailbox_take(f.reader, &message) == 1);
+	assert(!mailbox_waiting(f.reader));
+	teardown(&f);
+}
+
 static void a_full_mailbox_says_so_and_loses_nothing(void)
 {
 	struct mailbox_message message;
@@ -190,6 +204,7 @@ static void a_finding_survives_the_way_and_no_shorter_one_does(void)
 int main(void)
 {
 	messages_arrive_in_order_and_whole();
+	a_message_waits_until_it_is_taken();
 	a_full_mailbox_says_so_and_loses_nothing();
 	noise_over_every_byte_is_survived();
 	a_message_larger_than_the_reader_has_room_for_is_refused();

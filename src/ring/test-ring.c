@@ -248,7 +248,9 @@ static void barriers_and_the_end_are_told(void)
 	assert(ring_reader_barrier(f.reader, 3) == 9);
 	assert(ring_reader_barrier(f.reader, 4) == 0);
 	ring_writer_append(f.writer, make(ringfort_type_file_create, 1, 0));
+	assert(!ring_reader_ended(f.reader));
 	ring_writer_end(f.writer);
+	assert(ring_reader_ended(f.reader));
 	assert(ring_reader_next(f.reader, &event) == 1);
 	assert(ring_reader_next(f.reader, &event) == -EPIPE);
 	teardown(&f);

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Client - ties the ring's reader and the mailbox's writer together for a solution. */
-#include <ringfort/client.h>
+#include "sdk/client-internal.h"
 
 #include "base/cleanup.h"
-#include "event/finding.h"
-#include "ring/broadcast.h"
 #include "ring/channel.h"
-#include "ring/mailbox.h"
-#include "sdk/mute.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,27 +11,14 @@
 #include <string.h>
 #include <time.h>
 
-struct ringfort_client {
-	struct ring_reader *ring;
-	struct mailbox_writer *mailbox;
-	struct mailbox_progress *progress;
-	struct mutes *mutes;
-	int wake_fd;
-	unsigned int slot;
-	uint64_t types;      /* subscribed */
-	uint64_t told_lost;  /* of all types, in our progress */
-	uint64_t token;      /* of the last barrier */
-	uint64_t generation; /* of the content that is loaded */
-	_Alignas(8) unsigned char finding[FINDING_MAX_BYTES];
-};
-
 _public_ struct ringfort_client *ringfort_client_close(struct ringfort_client *client)
 {
 	if (client) {
 		ring_reader_close(client->ring);
 		mailbox_writer_close(client->mailbox);
 		mutes_free(client->mutes);
-		close_fd(client->wake_fd);
+		requests_close(client->requests);
+		wake_done(&client->wake);
 		free(client);
 	}
 	return NULL;
@@ -75,8 +58,8 @@ _public_ int ringfort_client_open(struct ringfort_client **ret_client)
 	client = calloc(1, sizeof(*client));
 	if (!client)
 		return -ENOMEM;
-	client->wake_fd = -1;
-	r = read_channel(&ring, &mailbox, &client->wake_fd, &client->slot);
+	client->wake = WAKE_NONE;
+	r = read_channel(&ring, &mailbox, &client->wake.pipe, &client->slot);
 	if (r < 0)
 		return r;
 	client->mutes = mutes_new();
@@ -88,6 +71,11 @@ _public_ int ringfort_client_open(struct ringfort_client **ret_client)
 	r = mailbox_writer_open(&client->mailbox, mailbox);
 	if (r < 0)
 		return r;
+	r = requests_open(&client->requests);
+	if (r == 0 && client->requests)
+		r = wake_share(&client->wake);
+	if (r < 0)
+		return r;
 	client->progress = mailbox_progress_now(client->mailbox);
 	client->progress->position = ring_reader_position(client->ring);
 	client->generation = mailbox_generation(client->mailbox);
@@ -97,7 +85,7 @@ _public_ int ringfort_client_open(struct ringfort_client **ret_client)
 
 _public_ int ringfort_client_fd(const struct ringfort_client *client)
 {
-	return client->wake_fd;
+	return wake_fd(&client->wake);
 }
 
 _public_ uint64_t ringfort_client_granted(const struct ringfort_client *client)
@@ -131,15 +119,6 @@ _public_ int ringfort_client_unmute(struct ringfort_client *client, enum ringfor
 	return mutes_remove(client->mutes, what, value);
 }
 
-/* The pipe only says "look": its bytes mean nothing. */
-static void drain_wake(int fd)
-{
-	char bytes[256];
-
-	while (read(fd, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes))
-		;
-}
-
 static void tell_progress(struct ringfort_client *client)
 {
 	struct mailbox_progress *progress = client->progress;
@@ -158,6 +137,23 @@ static bool deliverable(const struct ringfort_client *client, const struct ringf
 	return event->type == ringfort_type_stream_loss || client->types & 1ull << event->type;
 }
 
+/*
+ * Drain first, look again: a byte that comes in between is not missed.  While a request waits the
+ * descriptor has to stay readable, and there is nothing to drain for.
+ */
+static int drain_and_look_again(struct ringfort_client *client, const struct ringfort_event **ret_event)
+{
+	int r;
+
+	if (requests_waiting(client->requests))
+		return 0;
+	wake_drain(&client->wake);
+	r = ring_reader_next(client->ring, ret_event);
+	if (requests_waiting(client->requests))
+		wake_arm(&client->wake);
+	return r;
+}
+
 _public_ int ringfort_client_next(struct ringfort_client *client,
 				  const struct ringfort_event **ret_event)
 {
@@ -168,11 +164,8 @@ _public_ int ringfort_client_next(struct ringfort_client *client,
 	progress->n_turns++;
 	for (;;) {
 		r = ring_reader_next(client->ring, &event);
-		if (r == 0) {
-			/* Drain first, look again: a byte that comes in between is not missed. */
-			drain_wake(client->wake_fd);
-			r = ring_reader_next(client->ring, &event);
-		}
+		if (r == 0)
+			r = drain_and_look_again(client, &event);
 		if (r <= 0) {
 			tell_progress(client);
 			return r;
