@@ -34,14 +34,12 @@ static const char *const default_environment[] = {
 
 _Static_assert(N(default_environment) <= CONFIG_MAX_ENVIRONMENT, "they fit");
 
-static const struct {
-	const char *name;
-	enum log_level level;
-} log_levels[] = {
+static const struct yaml_word log_levels[] = {
 	{ "error", LOG_LEVEL_ERROR },
 	{ "warning", LOG_LEVEL_WARNING },
 	{ "info", LOG_LEVEL_INFO },
 	{ "debug", LOG_LEVEL_DEBUG },
+	{ NULL, 0 },
 };
 
 void config_default(struct config *ret_config)
@@ -107,24 +105,6 @@ static int read_findings(void *out, const struct yaml_item *item, const struct y
 			 struct yaml_error *ret_error)
 {
 	return yaml_fill(out, item, finding_fields, N(finding_fields), ret_error);
-}
-
-static int read_log_level(void *out, const struct yaml_item *item, const struct yaml_field *field,
-			  struct yaml_error *ret_error)
-{
-	const struct yaml_field text = { .key = field->key, .size = 16 };
-	char word[16];
-	int r;
-
-	r = yaml_read_text(word, item, &text, ret_error);
-	if (r != 0)
-		return r;
-	for (size_t i = 0; i < N(log_levels); i++)
-		if (strcmp(log_levels[i].name, word) == 0) {
-			*(uint32_t *)out = log_levels[i].level;
-			return 0;
-		}
-	return yaml_refuse(ret_error, item->line, "log_level must be error, warning, info or debug");
 }
 
 static int read_environment(void *out, const struct yaml_item *item, const struct yaml_field *field,
@@ -218,7 +198,8 @@ static int read_solutions(void *out, const struct yaml_item *item, const struct 
 }
 
 static const struct yaml_field fields[] = {
-	{ .key = "log_level", .read = read_log_level, .offset = offsetof(struct config, log_level) },
+	{ .key = "log_level", .read = yaml_read_word, .offset = offsetof(struct config, log_level),
+	  .words = log_levels, .must = "be error, warning, info or debug" },
 	{ .key = "solutions", .read = read_solutions },
 	{ .key = "uid_range", .read = read_uids },
 	{ .key = "environment", .read = read_environment },
@@ -295,8 +276,8 @@ bool config_check(const struct config *config)
 		return false;
 	UIDS(X) RINGS(X) FINDINGS(X)
 #undef X
-	for (size_t i = 0; i < N(log_levels); i++)
-		known |= config->log_level == log_levels[i].level;
+	for (const struct yaml_word *word = log_levels; word->text; word++)
+		known |= config->log_level == word->value;
 	return known && power_of_two(config->rare_kb) && power_of_two(config->bulk_kb) &&
 	       power_of_two(config->broadcast_kb) && environment_ok(config) && solutions_ok(config);
 }
