@@ -23,6 +23,8 @@
 #define FINDINGS(X) \
 	X(max_mb, findings_max_mb, 1, 65536, 64) \
 	X(files, findings_files, 2, 1000, 8)
+#define GATE(X) \
+	X(deadline_ms, gate_deadline_ms, 10, 60000, 1000)
 
 /* What changes which code runs, or where it talks to: the loader's, the shells', the proxies'. */
 static const char *const default_environment[] = {
@@ -34,14 +36,12 @@ static const char *const default_environment[] = {
 
 _Static_assert(N(default_environment) <= CONFIG_MAX_ENVIRONMENT, "they fit");
 
-static const struct {
-	const char *name;
-	enum log_level level;
-} log_levels[] = {
+static const struct yaml_word log_levels[] = {
 	{ "error", LOG_LEVEL_ERROR },
 	{ "warning", LOG_LEVEL_WARNING },
 	{ "info", LOG_LEVEL_INFO },
 	{ "debug", LOG_LEVEL_DEBUG },
+	{ NULL, 0 },
 };
 
 void config_default(struct config *ret_config)
@@ -49,12 +49,13 @@ void config_default(struct config *ret_config)
 	memset(ret_config, 0, sizeof(*ret_config));
 	ret_config->all_packages = 1;
 	ret_config->log_level = LOG_LEVEL_INFO;
+	ret_config->gate_enabled = 1;
 	ret_config->n_environment = N(default_environment);
 	for (size_t i = 0; i < N(default_environment); i++)
 		memcpy(ret_config->environment[i], default_environment[i],
 		       strlen(default_environment[i]));
 #define X(key, member, least, most, fallback) ret_config->member = fallback;
-	UIDS(X) RINGS(X) FINDINGS(X)
+	UIDS(X) RINGS(X) FINDINGS(X) GATE(X)
 #undef X
 }
 
@@ -67,6 +68,33 @@ void config_default(struct config *ret_config)
 static const struct yaml_field uid_fields[] = { UIDS(NUMBER) };
 static const struct yaml_field ring_fields[] = { RINGS(NUMBER) };
 static const struct yaml_field finding_fields[] = { FINDINGS(NUMBER) };
+
+/* The root is a file system as any other. */
+static bool absolute_or_root(const char *text)
+{
+	return strcmp(text, "/") == 0 || plain_absolute_path(text);
+}
+
+static const struct yaml_field gate_fields[] = {
+	GATE(NUMBER)
+	{ .key = "enabled", .read = yaml_read_bool, .offset = offsetof(struct config, gate_enabled) },
+	{ .key = "exec", .read = yaml_read_list, .offset = offsetof(struct config, gate_exec),
+	  .valid = absolute_or_root, .must = "be absolute paths, without . and .." },
+	{ .key = "deny_critical", .read = yaml_read_bool,
+	  .offset = offsetof(struct config, gate_deny_critical) },
+};
+
+static const struct yaml_word modes[] = {
+	{ "enforce", CONFIG_ENFORCE },
+	{ "shadow", CONFIG_SHADOW },
+	{ NULL, 0 },
+};
+
+static const struct yaml_word misses[] = {
+	{ "fail-open", CONFIG_MISS_OPEN },
+	{ "fail-closed", CONFIG_MISS_CLOSED },
+	{ NULL, 0 },
+};
 
 static bool power_of_two(uint32_t value)
 {
@@ -109,22 +137,10 @@ static int read_findings(void *out, const struct yaml_item *item, const struct y
 	return yaml_fill(out, item, finding_fields, N(finding_fields), ret_error);
 }
 
-static int read_log_level(void *out, const struct yaml_item *item, const struct yaml_field *field,
-			  struct yaml_error *ret_error)
+static int read_gate(void *out, const struct yaml_item *item, const struct yaml_field *field,
+		     struct yaml_error *ret_error)
 {
-	const struct yaml_field text = { .key = field->key, .size = 16 };
-	char word[16];
-	int r;
-
-	r = yaml_read_text(word, item, &text, ret_error);
-	if (r != 0)
-		return r;
-	for (size_t i = 0; i < N(log_levels); i++)
-		if (strcmp(log_levels[i].name, word) == 0) {
-			*(uint32_t *)out = log_levels[i].level;
-			return 0;
-		}
-	return yaml_refuse(ret_error, item->line, "log_level must be error, warning, info or debug");
+	return yaml_fill(out, item, gate_fields, N(gate_fields), ret_error);
 }
 
 static int read_environment(void *out, const struct yaml_item *item, const struct yaml_field *field,
@@ -171,6 +187,12 @@ static const struct yaml_field solution_fields[] = {
 	  .must = "be an absolute path, without . and .." },
 	{ .key = "enabled", .read = yaml_read_bool, .offset = offsetof(struct config_solution, enabled) },
 	{ .key = "grant", .read = names_read_events, .offset = offsetof(struct config_solution, grant) },
+	{ .key = "authorize", .read = names_read_acts,
+	  .offset = offsetof(struct config_solution, authorize) },
+	{ .key = "mode", .read = yaml_read_word, .offset = offsetof(struct config_solution, mode),
+	  .words = modes, .must = "be enforce or shadow" },
+	{ .key = "miss", .read = yaml_read_word, .offset = offsetof(struct config_solution, miss),
+	  .words = misses, .must = "be fail-open or fail-closed" },
 	{ .key = "share", .read = names_read_share, .offset = offsetof(struct config_solution, share) },
 	{ .key = "content", .read = yaml_read_list, .offset = offsetof(struct config_solution, content),
 	  .valid = plain_absolute_path, .must = "be absolute paths, without . and .." },
@@ -218,12 +240,14 @@ static int read_solutions(void *out, const struct yaml_item *item, const struct 
 }
 
 static const struct yaml_field fields[] = {
-	{ .key = "log_level", .read = read_log_level, .offset = offsetof(struct config, log_level) },
+	{ .key = "log_level", .read = yaml_read_word, .offset = offsetof(struct config, log_level),
+	  .words = log_levels, .must = "be error, warning, info or debug" },
 	{ .key = "solutions", .read = read_solutions },
 	{ .key = "uid_range", .read = read_uids },
 	{ .key = "environment", .read = read_environment },
 	{ .key = "rings", .read = read_rings },
 	{ .key = "findings", .read = read_findings },
+	{ .key = "gate", .read = read_gate },
 };
 
 int config_parse(struct config *config, const void *data, size_t size, struct yaml_error *ret_error)
@@ -253,7 +277,9 @@ static bool solution_ok(const struct config_solution *solution)
 	return plain_text(solution->name, sizeof(solution->name)) && plain_name(solution->name) &&
 	       plain_text(solution->package, sizeof(solution->package)) &&
 	       (!solution->package[0] || plain_absolute_path(solution->package)) &&
-	       solution->enabled <= 1 && solution->own_arguments <= 1 && solution->reserved == 0 &&
+	       solution->enabled <= 1 && solution->own_arguments <= 1 &&
+	       (solution->authorize & ~NAMES_ALL_ACTS) == 0 && solution->mode < _CONFIG_MODE_N &&
+	       solution->miss < _CONFIG_MISS_N &&
 	       solution->grant != 0 && (solution->grant & ~names_all_events()) == 0 &&
 	       (solution->share & ~SPAWN_SHARE_ALL) == 0 &&
 	       plain_list(&solution->content, plain_absolute_path) &&
@@ -286,6 +312,12 @@ static bool environment_ok(const struct config *config)
 	return true;
 }
 
+static bool gate_ok(const struct config *config)
+{
+	return config->gate_enabled <= 1 && config->gate_deny_critical <= 1 &&
+	       plain_list(&config->gate_exec, absolute_or_root);
+}
+
 bool config_check(const struct config *config)
 {
 	bool known = false;
@@ -293,12 +325,13 @@ bool config_check(const struct config *config)
 #define X(key, member, least, most, fallback) \
 	if (config->member < (least) || config->member > (most)) \
 		return false;
-	UIDS(X) RINGS(X) FINDINGS(X)
+	UIDS(X) RINGS(X) FINDINGS(X) GATE(X)
 #undef X
-	for (size_t i = 0; i < N(log_levels); i++)
-		known |= config->log_level == log_levels[i].level;
+	for (const struct yaml_word *word = log_levels; word->text; word++)
+		known |= config->log_level == word->value;
 	return known && power_of_two(config->rare_kb) && power_of_two(config->bulk_kb) &&
-	       power_of_two(config->broadcast_kb) && environment_ok(config) && solutions_ok(config);
+	       power_of_two(config->broadcast_kb) && environment_ok(config) && solutions_ok(config) &&
+	       gate_ok(config);
 }
 
 const struct config_solution *config_solution_find(const struct config *config, const char *name)

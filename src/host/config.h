@@ -8,6 +8,10 @@
  *       package: /opt/x/sigma      # absent: NAME in the solutions folder
  *       enabled: true
  *       grant: [process.exec]      # event types; absent or ["*"]: what the manifest asks for
+ *       authorize: [process.exec]  # acts that it may decide; absent: none; only those that the
+ *                                  # manifest asks for as well
+ *       mode: enforce              # or shadow: its answers are recorded and never applied
+ *       miss: fail-closed          # or fail-open; absent: the manifest's
  *       share: [network]           # namespaces; only those that the manifest asks for as well
  *       content: [/etc/ringfort/rules]  # absent: the package's own
  *       arguments: [run, --all]    # absent: the manifest's
@@ -15,6 +19,12 @@
  *   environment: [PATH, "LD_*"]    # variables that process.exec tells; a * at the end: a prefix
  *   rings: {rare_kb: 4096, bulk_kb: 16384, broadcast_kb: 16384}  # powers of two
  *   findings: {max_mb: 64, files: 8}  # how much history is kept
+ *   gate:                          # of the decisions before an act
+ *     enabled: true
+ *     deadline_ms: 1000            # for an answer
+ *     exec: [/, /srv]              # each names the file system that holds it: execution there is
+ *                                  # decided; absent: nowhere
+ *     deny_critical: false         # may a solution deny even what the host needs to live?
  *
  * A drop-in replaces the keys that it gives; under solutions it replaces or adds those that it names.
  *
@@ -35,6 +45,19 @@
 #define CONFIG_MAX_ENVIRONMENT 32
 #define CONFIG_VARIABLE_SIZE 64
 
+enum config_mode {
+	CONFIG_ENFORCE,
+	CONFIG_SHADOW,
+	_CONFIG_MODE_N
+};
+
+enum config_miss {
+	CONFIG_MISS_MANIFEST, /* not said: the manifest's */
+	CONFIG_MISS_OPEN,
+	CONFIG_MISS_CLOSED,
+	_CONFIG_MISS_N
+};
+
 struct config_solution {
 	char name[PLAIN_NAME_SIZE];
 	char package[PLAIN_TEXT_SIZE]; /* "": NAME in the solutions folder */
@@ -42,7 +65,9 @@ struct config_solution {
 	uint32_t share;                /* SPAWN_SHARE_* */
 	uint64_t grant;                /* mask of types */
 	uint32_t own_arguments;        /* 1: arguments replace the manifest's */
-	uint32_t reserved;
+	uint32_t authorize;            /* mask, 1u << enum ringfort_act */
+	uint32_t mode;                 /* enum config_mode */
+	uint32_t miss;                 /* enum config_miss */
 	struct plain_list content;     /* n 0: the package's own */
 	struct plain_list arguments;
 };
@@ -61,6 +86,10 @@ struct config {
 	uint32_t findings_max_mb;
 	uint32_t findings_files;
 	uint32_t log_level;            /* enum log_level */
+	uint32_t gate_enabled;
+	uint32_t gate_deadline_ms;
+	uint32_t gate_deny_critical;
+	struct plain_list gate_exec;   /* absolute paths, "/" too */
 };
 
 /** config_default() - what holds without any file; every byte is set */

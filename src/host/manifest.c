@@ -40,6 +40,12 @@ static int read_schema(void *out, const struct yaml_item *item, const struct yam
 	return 0;
 }
 
+static const struct yaml_word misses[] = {
+	{ "fail-open", MANIFEST_FAIL_OPEN },
+	{ "fail-closed", MANIFEST_FAIL_CLOSED },
+	{ NULL, 0 },
+};
+
 static const struct yaml_field limit_fields[] = {
 #define X(key_, member, least_, most_, fallback) \
 	{ .key = #key_, .read = yaml_read_number, .offset = offsetof(struct manifest, member), \
@@ -71,6 +77,9 @@ static const struct yaml_field fields[] = {
 	{ .key = "schema", .read = read_schema, .offset = offsetof(struct manifest, schema) },
 	{ .key = "events", .read = names_read_events, .offset = offsetof(struct manifest, events),
 	  .required = true },
+	{ .key = "authorize", .read = names_read_acts, .offset = offsetof(struct manifest, authorize) },
+	{ .key = "miss", .read = yaml_read_word, .offset = offsetof(struct manifest, miss),
+	  .words = misses, .must = "be fail-open or fail-closed" },
 	{ .key = "share", .read = names_read_share, .offset = offsetof(struct manifest, share) },
 	{ .key = "arguments", .read = yaml_read_list, .offset = offsetof(struct manifest, arguments) },
 	{ .key = "probe_arguments", .read = yaml_read_list,
@@ -122,6 +131,7 @@ bool manifest_check(const struct manifest *manifest)
 		return false;
 	return manifest->api == MANIFEST_API && manifest->events != 0 &&
 	       (manifest->events & ~names_all_events()) == 0 &&
+	       (manifest->authorize & ~NAMES_ALL_ACTS) == 0 && manifest->miss < _MANIFEST_MISS_N &&
 	       (manifest->share & ~SPAWN_SHARE_ALL) == 0 &&
 	       plain_list(&manifest->arguments, NULL) && plain_list(&manifest->probe_arguments, NULL);
 }

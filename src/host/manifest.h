@@ -12,13 +12,16 @@
  *   probe_arguments: [check, "/content"]  # optional: how to try content in a throw-away process
  *   content: content               # optional: its own folder of content, below the package
  *   events: [process.exec, "net.connect"] # or ["*"], every type there is
+ *   authorize: [process.exec]      # optional: acts that it wants to be asked about; likewise
+ *   miss: fail-open                # optional: what stands for an answer that it does not give in
+ *                                  # time, or fail-closed; the operator may say otherwise
  *   share: [network]               # optional: namespaces to share with the host; takes effect
  *                                  # only when the operator's configuration says so as well
  *   limits:                        # optional, as is each of them
  *     memory_mb: 256
  *     cpu_percent: 100             # of one processor
  *     pids: 8                      # processes and threads
- *     files: 64                    # open descriptors
+ *     files: 64                    # open descriptors, those of requests too
  *     findings_per_second: 100
  *
  * manifest_parse() runs in a throw-away child without privileges.  The struct that it fills is plain
@@ -36,6 +39,12 @@
 
 #define MANIFEST_API 1u
 
+enum manifest_miss {
+	MANIFEST_FAIL_OPEN,
+	MANIFEST_FAIL_CLOSED,
+	_MANIFEST_MISS_N
+};
+
 struct manifest {
 	char name[PLAIN_NAME_SIZE];
 	char vendor[65];
@@ -45,6 +54,8 @@ struct manifest {
 	uint32_t api;
 	uint64_t schema;               /* 0: not said */
 	uint64_t events;               /* mask, 1ull << ringfort_type_*; never empty */
+	uint32_t authorize;            /* mask, 1u << enum ringfort_act */
+	uint32_t miss;                 /* enum manifest_miss */
 	uint32_t share;                /* SPAWN_SHARE_* */
 	uint32_t memory_mb;
 	uint32_t cpu_percent;

@@ -18,6 +18,16 @@ static const struct {
 	{ "time", SPAWN_SHARE_TIME },
 };
 
+static const struct {
+	const char *name;
+	enum ringfort_act act;
+} acts[] = {
+	{ "process.exec", RINGFORT_ACT_EXEC },
+	{ "file.open", RINGFORT_ACT_OPEN },
+};
+
+_Static_assert(sizeof(acts) / sizeof(acts[0]) == _RINGFORT_ACT_N, "each act has a name");
+
 uint64_t names_all_events(void)
 {
 	uint64_t mask = 0;
@@ -69,6 +79,14 @@ static uint64_t find_event(const char *word)
 	return type > 0 && type < RINGFORT_MAX_TYPES ? 1ull << type : 0;
 }
 
+static uint64_t find_act(const char *word)
+{
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
+		if (strcmp(acts[i].name, word) == 0)
+			return 1ull << acts[i].act;
+	return 0;
+}
+
 static uint64_t find_share(const char *word)
 {
 	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
@@ -92,14 +110,27 @@ int names_read_events(void *out, const struct yaml_item *item, const struct yaml
 	return 0;
 }
 
-int names_read_share(void *out, const struct yaml_item *item, const struct yaml_field *field,
-		     struct yaml_error *ret_error)
+/* These may be empty: nothing is asked for. */
+static int read_few(void *out, const struct yaml_item *item, const struct yaml_field *field,
+		    uint64_t (*find)(const char *word), struct yaml_error *ret_error)
 {
 	uint64_t mask;
 	int r;
 
-	r = read_words(&mask, item, field, find_share, ret_error);
+	r = read_words(&mask, item, field, find, ret_error);
 	if (r == 0)
 		*(uint32_t *)out = (uint32_t)mask;
 	return r;
+}
+
+int names_read_acts(void *out, const struct yaml_item *item, const struct yaml_field *field,
+		    struct yaml_error *ret_error)
+{
+	return read_few(out, item, field, find_act, ret_error);
+}
+
+int names_read_share(void *out, const struct yaml_item *item, const struct yaml_field *field,
+		     struct yaml_error *ret_error)
+{
+	return read_few(out, item, field, find_share, ret_error);
 }

@@ -54,6 +54,20 @@ static void fill_limits(struct plan *plan, const struct manifest *manifest)
 	plan->options.n_files = manifest->n_files;
 }
 
+/* An operator must grant blocking explicitly. */
+static void fill_decisions(struct plan *plan, const struct manifest *manifest,
+			   const struct config_solution *operator_says)
+{
+	plan->miss = manifest->miss;
+	if (!operator_says)
+		return;
+	plan->authorize = manifest->authorize & operator_says->authorize;
+	plan->mode = operator_says->mode;
+	if (operator_says->miss != CONFIG_MISS_MANIFEST)
+		plan->miss = operator_says->miss == CONFIG_MISS_CLOSED ? MANIFEST_FAIL_CLOSED :
+									 MANIFEST_FAIL_OPEN;
+}
+
 int plan_fill(struct plan *ret_plan, const struct manifest *manifest,
 	      const struct config_solution *operator_says, const char *package, uid_t uid,
 	      enum plan_purpose purpose)
@@ -83,5 +97,6 @@ int plan_fill(struct plan *ret_plan, const struct manifest *manifest,
 	fill_arguments(ret_plan, manifest, arguments);
 	fill_content(ret_plan, manifest, operator_says, package);
 	fill_limits(ret_plan, manifest);
+	fill_decisions(ret_plan, manifest, operator_says);
 	return 0;
 }

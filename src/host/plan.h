@@ -4,7 +4,8 @@
  *
  * In the sandbox the package is /solution, and its folders of content are /content/0, /content/1, ...:
  * a solution reads everything below /content.  Namespaces are shared only when both manifest and
- * configuration say so; event types are those that the manifest asks for and the operator grants.
+ * configuration say so; event types are those that the manifest asks for and the operator grants; acts
+ * to decide likewise, but where the operator says nothing there are none.
  *
  * A plan is a pure function of its inputs, filled in place; its options point into it and into the
  * manifest and the configuration, so neither may move while it is used.  The caller adds environment,
@@ -31,7 +32,10 @@ enum plan_purpose {
 struct plan {
 	struct spawn_options options;
 	struct cgroup_limits limits;
-	uint64_t events; /* granted types */
+	uint64_t events;    /* granted types */
+	uint32_t authorize; /* granted acts, 1u << enum ringfort_act */
+	uint32_t mode;      /* enum config_mode */
+	uint32_t miss;      /* enum manifest_miss */
 	struct spawn_bind binds[SPAWN_MAX_BINDS];
 	const char *arguments[PLAIN_LIST_MAX + 2];
 	char executable[2 * PLAIN_TEXT_SIZE];

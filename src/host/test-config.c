@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <ringfort/event.h>
+#include <ringfort/verdict.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,6 +42,10 @@ static void without_a_file_every_package_runs_as_it_asks(void **state)
 	assert_int_equal(config.uid_count, 256);
 	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
 	assert_string_equal(config.environment[0], "LD_*");
+	assert_int_equal(config.gate_enabled, 1);
+	assert_int_equal(config.gate_deadline_ms, 1000);
+	assert_int_equal(config.gate_deny_critical, 0);
+	assert_int_equal(config.gate_exec.n, 0);
 }
 
 static void a_whole_file_is_read(void **state)
@@ -55,11 +60,15 @@ static void a_whole_file_is_read(void **state)
 		  "    share: [network]\n"
 		  "    content: [/etc/rules, /srv/more]\n"
 		  "    arguments: []\n"
+		  "    authorize: [process.exec, file.open]\n"
+		  "    mode: shadow\n"
+		  "    miss: fail-closed\n"
 		  "  - {name: yara, enabled: false}\n"
 		  "uid_range: {first: 2000000000, count: 10}\n"
 		  "environment: [PATH, \"LD_*\"]\n"
 		  "rings: {rare_kb: 64, bulk_kb: 128, broadcast_kb: 1024}\n"
-		  "findings: {max_mb: 1, files: 2}\n");
+		  "findings: {max_mb: 1, files: 2}\n"
+		  "gate: {enabled: false, deadline_ms: 250, exec: [/, /srv/data], deny_critical: true}\n");
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config.all_packages, 0);
 	assert_int_equal(config.n_solutions, 2);
@@ -71,6 +80,9 @@ static void a_whole_file_is_read(void **state)
 	assert_int_equal(sigma->content.n, 2);
 	assert_int_equal(sigma->own_arguments, 1);
 	assert_int_equal(sigma->arguments.n, 0);
+	assert_int_equal(sigma->authorize, 1u << RINGFORT_ACT_EXEC | 1u << RINGFORT_ACT_OPEN);
+	assert_int_equal(sigma->mode, CONFIG_SHADOW);
+	assert_int_equal(sigma->miss, CONFIG_MISS_CLOSED);
 	assert_int_equal(config_solution_find(&config, "yara")->enabled, 0);
 	assert_int_equal(config_solution_find(&config, "yara")->own_arguments, 0);
 	assert_null(config_solution_find(&config, "zeek"));
@@ -78,6 +90,23 @@ static void a_whole_file_is_read(void **state)
 	assert_int_equal(config.n_environment, 2);
 	assert_int_equal(config.rare_kb, 64);
 	assert_int_equal(config.findings_files, 2);
+	assert_int_equal(config.gate_enabled, 0);
+	assert_int_equal(config.gate_deadline_ms, 250);
+	assert_int_equal(config.gate_deny_critical, 1);
+	assert_int_equal(config.gate_exec.n, 2);
+	assert_string_equal(config.gate_exec.text[0], "/");
+	assert_string_equal(config.gate_exec.text[1], "/srv/data");
+}
+
+static void a_solution_decides_nothing_unless_the_operator_says_so(void **state)
+{
+	read_good("solutions: [{name: a}, {name: b, mode: enforce, miss: fail-open, authorize: []}]\n");
+	assert_int_equal(config.solutions[0].authorize, 0);
+	assert_int_equal(config.solutions[0].mode, CONFIG_ENFORCE);
+	assert_int_equal(config.solutions[0].miss, CONFIG_MISS_MANIFEST);
+	assert_int_equal(config.solutions[1].authorize, 0);
+	assert_int_equal(config.solutions[1].mode, CONFIG_ENFORCE);
+	assert_int_equal(config.solutions[1].miss, CONFIG_MISS_OPEN);
 }
 
 static void a_drop_in_replaces_what_it_names_and_nothing_else(void **state)
@@ -91,6 +120,24 @@ static void a_drop_in_replaces_what_it_names_and_nothing_else(void **state)
 	assert_string_equal(config.solutions[2].name, "c");
 	assert_int_equal(config.uid_first, 100000);
 	assert_int_equal(config.uid_count, 5);
+}
+
+static void a_drop_in_changes_keys_of_the_gate_and_what_a_solution_may_decide(void **state)
+{
+	read_good("solutions: [{name: a, authorize: [process.exec], mode: shadow, miss: fail-open}]\n"
+		  "gate: {deadline_ms: 50, exec: [/srv, /opt], deny_critical: true}\n");
+	read_good("solutions: [{name: a, authorize: [file.open]}]\ngate: {exec: [/data], enabled: false}\n");
+	assert_int_equal(config.solutions[0].authorize, 1u << RINGFORT_ACT_OPEN);
+	assert_int_equal(config.solutions[0].mode, CONFIG_ENFORCE);
+	assert_int_equal(config.solutions[0].miss, CONFIG_MISS_MANIFEST);
+	assert_int_equal(config.gate_enabled, 0);
+	assert_int_equal(config.gate_deadline_ms, 50);
+	assert_int_equal(config.gate_deny_critical, 1);
+	assert_int_equal(config.gate_exec.n, 1);
+	assert_string_equal(config.gate_exec.text[0], "/data");
+	assert_string_equal(config.gate_exec.text[1], "");
+	read_good("gate: {exec: []}\n");
+	assert_int_equal(config.gate_exec.n, 0);
 }
 
 static void an_empty_list_of_solutions_runs_none(void **state)
@@ -133,6 +180,28 @@ static const struct {
 	{ "rings: {rare_kb: 100}\n", 1, "powers of two" },
 	{ "rings: {bulk_kb: 32}\n", 1, "bulk_kb: 32 is not within" },
 	{ "findings: {files: 1}\n", 1, "files: 1 is not within" },
+	{ "solutions:\n  - name: a\n    authorize: [net.connect]\n", 3, "'net.connect' is not known" },
+	{ "solutions:\n  - name: a\n    authorize: [\"*\"]\n", 3, "authorize: '*' is not known" },
+	{ "solutions:\n  - name: a\n    authorize: process.exec\n", 3, "authorize must be a list" },
+	{ "solutions:\n  - name: a\n    authorize:\n      - file.open\n      - file.open\n", 5,
+	  "'file.open' is given twice" },
+	{ "solutions:\n  - name: a\n    mode: block\n", 3, "mode must be enforce or shadow" },
+	{ "solutions:\n  - name: a\n    mode: [shadow]\n", 3, "mode must be a value, not a list" },
+	{ "solutions:\n  - name: a\n    miss: closed\n", 3, "miss must be fail-open or fail-closed" },
+	{ "solutions:\n  - name: a\n    miss:\n", 3, "miss must be fail-open or fail-closed" },
+	{ "gate: true\n", 1, "gate must be a map, not a value" },
+	{ "gate:\n  scope: [/]\n", 2, "unknown key 'scope'" },
+	{ "gate:\n  enabled: on\n", 2, "enabled must be true or false" },
+	{ "gate:\n  deny_critical: 1\n", 2, "deny_critical must be true or false" },
+	{ "gate:\n  deadline_ms: 9\n", 2, "deadline_ms: 9 is not within 10 to 60000" },
+	{ "gate:\n  deadline_ms: 60001\n", 2, "deadline_ms: 60001 is not within 10 to 60000" },
+	{ "gate:\n  deadline_ms: 1s\n", 2, "deadline_ms must be a decimal number" },
+	{ "gate:\n  exec: /srv\n", 2, "exec must be a list, not a value" },
+	{ "gate:\n  exec:\n    - /srv\n    - opt\n", 4, "exec must be absolute paths" },
+	{ "gate:\n  exec: [/srv/../etc]\n", 2, "exec must be absolute paths" },
+	{ "gate:\n  exec: [//]\n", 2, "exec must be absolute paths" },
+	{ "gate:\n  exec: ['']\n", 2, "exec must be absolute paths" },
+	{ "gate:\n  exec: [/,/,/,/,/,/,/,/,/,/,/,/,/,/,/,/,/]\n", 2, "exec has more than 16 entries" },
 };
 
 static void what_is_wrong_is_refused_and_changes_nothing(void **state)
@@ -186,7 +255,10 @@ static void a_spoiled_struct_does_not_pass_the_check(void **state)
 	SPOIL(memset(config.solutions[0].package, 'a', PLAIN_TEXT_SIZE));
 	SPOIL(memcpy(config.solutions[0].package, "x", 2));
 	SPOIL(config.solutions[0].enabled = 2);
-	SPOIL(config.solutions[0].reserved = 1);
+	SPOIL(config.solutions[0].authorize = 1u << _RINGFORT_ACT_N);
+	SPOIL(config.solutions[0].authorize = UINT32_MAX);
+	SPOIL(config.solutions[0].mode = _CONFIG_MODE_N);
+	SPOIL(config.solutions[0].miss = _CONFIG_MISS_N);
 	SPOIL(config.solutions[0].own_arguments = 2);
 	SPOIL(config.solutions[0].grant = 0);
 	SPOIL(config.solutions[0].grant = UINT64_MAX);
@@ -201,6 +273,15 @@ static void a_spoiled_struct_does_not_pass_the_check(void **state)
 	SPOIL(config.broadcast_kb = 0);
 	SPOIL(config.findings_files = 0);
 	SPOIL(config.log_level = 5);
+	SPOIL(config.gate_enabled = 2);
+	SPOIL(config.gate_deny_critical = UINT32_MAX);
+	SPOIL(config.gate_deadline_ms = 0);
+	SPOIL(config.gate_deadline_ms = 60001);
+	SPOIL(config.gate_exec.n = 1);
+	SPOIL(config.gate_exec.n = UINT32_MAX);
+	SPOIL(memcpy(config.gate_exec.text[0], "/x", 2));
+	SPOIL(config.gate_exec.n = 1; memcpy(config.gate_exec.text[0], "x", 1));
+	SPOIL(config.gate_exec.n = 1; memset(config.gate_exec.text[0], '/', PLAIN_TEXT_SIZE));
 #undef SPOIL
 }
 
@@ -209,6 +290,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(without_a_file_every_package_runs_as_it_asks, set_defaults),
 		cmocka_unit_test_setup(a_whole_file_is_read, set_defaults),
+		cmocka_unit_test_setup(a_solution_decides_nothing_unless_the_operator_says_so, set_defaults),
+		cmocka_unit_test_setup(a_drop_in_changes_keys_of_the_gate_and_what_a_solution_may_decide,
+				       set_defaults),
 		cmocka_unit_test_setup(a_drop_in_replaces_what_it_names_and_nothing_else, set_defaults),
 		cmocka_unit_test_setup(an_empty_list_of_solutions_runs_none, set_defaults),
 		cmocka_unit_test_setup(what_is_wrong_is_refused_and_changes_nothing, set_defaults),

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <ringfort/event.h>
+#include <ringfort/verdict.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ static void a_whole_manifest_is_read(void **state)
 	struct manifest manifest = parse_good(
 		HEAD "schema: 00000000deadbeef\narguments: [run, \"-v\"]\nprobe_arguments: [check]\n"
 		     "content: content\nevents:\n  - process.exec\n  - 'net.connect'\nshare: [network]\n"
+		     "authorize: [file.open, process.exec]\nmiss: fail-closed\n"
 		     "limits:\n  memory_mb: 64\n  pids: 3\n  files: 32\n  cpu_percent: 50\n"
 		     "  findings_per_second: 7\n");
 
@@ -48,6 +50,8 @@ static void a_whole_manifest_is_read(void **state)
 	assert_true(manifest.events ==
 		    (1ull << ringfort_type_process_exec | 1ull << ringfort_type_net_connect));
 	assert_int_equal(manifest.share, SPAWN_SHARE_NETWORK);
+	assert_int_equal(manifest.authorize, 1u << RINGFORT_ACT_EXEC | 1u << RINGFORT_ACT_OPEN);
+	assert_int_equal(manifest.miss, MANIFEST_FAIL_CLOSED);
 	assert_int_equal(manifest.memory_mb, 64);
 	assert_int_equal(manifest.n_pids, 3);
 	assert_int_equal(manifest.n_files, 32);
@@ -64,8 +68,19 @@ static void what_is_left_out_has_its_default(void **state)
 	assert_int_equal(manifest.n_files, 64);
 	assert_int_equal(manifest.cpu_percent, 100);
 	assert_int_equal(manifest.share, 0);
+	assert_int_equal(manifest.authorize, 0);
+	assert_int_equal(manifest.miss, MANIFEST_FAIL_OPEN);
 	assert_int_equal(manifest.schema, 0);
 	assert_string_equal(manifest.content, "");
+}
+
+static void an_act_is_asked_for_by_its_name(void **state)
+{
+	assert_int_equal(parse_good(GOOD "authorize: [process.exec]\n").authorize,
+			 1u << RINGFORT_ACT_EXEC);
+	assert_int_equal(parse_good(GOOD "authorize: [file.open]\n").authorize, 1u << RINGFORT_ACT_OPEN);
+	assert_int_equal(parse_good(GOOD "authorize: []\n").authorize, 0);
+	assert_int_equal(parse_good(GOOD "miss: fail-open\n").miss, MANIFEST_FAIL_OPEN);
 }
 
 static void a_star_means_every_type_of_the_schema(void **state)
@@ -98,6 +113,16 @@ static const struct {
 	{ HEAD "events: [[process.exec]]\n", 6, "must be a value, not a list" },
 	{ GOOD "share: [mount]\n", 7, "'mount' is not known" },
 	{ GOOD "share: [user]\n", 7, "'user' is not known" },
+	{ GOOD "authorize: [net.connect]\n", 7, "authorize: 'net.connect' is not known" },
+	{ GOOD "authorize: [\"*\"]\n", 7, "authorize: '*' is not known" },
+	{ GOOD "authorize:\n  - file.open\n  - file.open\n", 9, "'file.open' is given twice" },
+	{ GOOD "authorize: process.exec\n", 7, "authorize must be a list, not a value" },
+	{ GOOD "authorize: [[process.exec]]\n", 7, "must be a value, not a list" },
+	{ GOOD "miss: open\n", 7, "miss must be fail-open or fail-closed" },
+	{ GOOD "miss: fail-closed-please\n", 7, "miss must be fail-open or fail-closed" },
+	{ GOOD "miss:\n", 7, "miss must be fail-open or fail-closed" },
+	{ GOOD "miss: [fail-open]\n", 7, "miss must be a value, not a list" },
+	{ GOOD "mode: shadow\n", 7, "unknown key 'mode'" },
 	{ GOOD "limits: {memory_mb: 7}\n", 7, "memory_mb: 7 is not within 8 to 16384" },
 	{ GOOD "limits:\n  pids: 0\n", 8, "pids: 0 is not within" },
 	{ GOOD "limits:\n  pids: 513\n", 8, "pids: 513 is not within" },
@@ -214,13 +239,17 @@ static void spoil(struct manifest *m, unsigned int which)
 	case 24: m->probe_arguments.n = UINT32_MAX; break;
 	case 25: m->version[0] = 0x1b; break;
 	case 26: memset(m->version, 'x', sizeof(m->version)); break;
+	case 27: m->authorize = 1u << _RINGFORT_ACT_N; break;
+	case 28: m->authorize = UINT32_MAX; break;
+	case 29: m->miss = _MANIFEST_MISS_N; break;
+	case 30: m->miss = UINT32_MAX; break;
 	default: fail_msg("no case %u", which);
 	}
 }
 
 static void a_spoiled_struct_does_not_pass_the_check(void **state)
 {
-	for (unsigned int which = 0; which <= 26; which++) {
+	for (unsigned int which = 0; which <= 30; which++) {
 		struct manifest manifest = parse_good(GOOD);
 
 		spoil(&manifest, which);
@@ -234,6 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_manifest_is_read),
 		cmocka_unit_test(what_is_left_out_has_its_default),
+		cmocka_unit_test(an_act_is_asked_for_by_its_name),
 		cmocka_unit_test(a_star_means_every_type_of_the_schema),
 		cmocka_unit_test(what_is_wrong_is_refused_with_its_line_and_reason),
 		cmocka_unit_test(a_file_of_more_than_64_kib_is_refused),

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <ringfort/event.h>
+#include <ringfort/verdict.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,10 +23,12 @@ static int read_both(void **state)
 		"name: sigma\nvendor: R\nversion: '1'\napi: 1\nexecutable: bin/ringfort-sigma\n"
 		"arguments: [run]\nprobe_arguments: [check, /content]\ncontent: rules\n"
 		"events: [process.exec, net.connect]\nshare: [network, uts]\n"
+		"authorize: [process.exec, file.open]\nmiss: fail-closed\n"
 		"limits: {memory_mb: 64, pids: 3, files: 32, cpu_percent: 50}\n";
 	static const char config_text[] =
 		"solutions: [{name: sigma, grant: [net.connect, net.bind], share: [network, pid],"
-		" content: [/etc/a, /etc/b], arguments: [watch, -v]}]\n";
+		" content: [/etc/a, /etc/b], arguments: [watch, -v], authorize: [file.open],"
+		" mode: shadow}]\n";
 	struct yaml_error error;
 
 	config_default(&config);
@@ -57,6 +60,43 @@ static void without_the_operators_word_the_manifest_has_its_way_but_shares_nothi
 	assert_int_equal(plan.limits.memory_mb, 64);
 	assert_int_equal(plan.limits.pids, 3);
 	assert_int_equal(plan.limits.cpu_percent, 50);
+}
+
+static void without_the_operators_word_nothing_is_decided(void **state)
+{
+	assert_int_equal(plan_fill(&plan, &manifest, NULL, "/p/sigma", 5, PLAN_RUN), 0);
+	assert_int_equal(plan.authorize, 0);
+	assert_int_equal(plan.mode, CONFIG_ENFORCE);
+	assert_int_equal(plan.miss, MANIFEST_FAIL_CLOSED);
+}
+
+static void what_both_name_is_decided_and_the_operator_has_the_last_word_on_misses(void **state)
+{
+	struct config_solution *word = &config.solutions[0];
+	static const struct {
+		uint32_t asked, granted, authorize, manifest_says, operator_says, miss;
+	} cases[] = {
+		{ 3, 2, 2, MANIFEST_FAIL_CLOSED, CONFIG_MISS_MANIFEST, MANIFEST_FAIL_CLOSED },
+		{ 1, 2, 0, MANIFEST_FAIL_OPEN, CONFIG_MISS_MANIFEST, MANIFEST_FAIL_OPEN },
+		{ 3, 3, 3, MANIFEST_FAIL_CLOSED, CONFIG_MISS_OPEN, MANIFEST_FAIL_OPEN },
+		{ 0, 3, 0, MANIFEST_FAIL_OPEN, CONFIG_MISS_CLOSED, MANIFEST_FAIL_CLOSED },
+		{ 3, 0, 0, MANIFEST_FAIL_CLOSED, CONFIG_MISS_CLOSED, MANIFEST_FAIL_CLOSED },
+	};
+
+	assert_int_equal(plan_fill(&plan, &manifest, word, "/p/sigma", 5, PLAN_RUN), 0);
+	assert_int_equal(plan.authorize, 1u << RINGFORT_ACT_OPEN);
+	assert_int_equal(plan.mode, CONFIG_SHADOW);
+	word->mode = CONFIG_ENFORCE;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		manifest.authorize = cases[i].asked;
+		manifest.miss = cases[i].manifest_says;
+		word->authorize = cases[i].granted;
+		word->miss = cases[i].operator_says;
+		assert_int_equal(plan_fill(&plan, &manifest, word, "/p/sigma", 5, PLAN_RUN), 0);
+		assert_int_equal(plan.authorize, cases[i].authorize);
+		assert_int_equal(plan.mode, CONFIG_ENFORCE);
+		assert_int_equal(plan.miss, cases[i].miss);
+	}
 }
 
 static void the_operator_narrows_and_redirects(void **state)
@@ -121,6 +161,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup(name, read_both)
 	const struct CMUnitTest tests[] = {
 		T(without_the_operators_word_the_manifest_has_its_way_but_shares_nothing),
+		T(without_the_operators_word_nothing_is_decided),
+		T(what_both_name_is_decided_and_the_operator_has_the_last_word_on_misses),
 		T(the_operator_narrows_and_redirects),
 		T(a_probe_has_its_own_arguments_and_the_same_content),
 		T(one_that_is_granted_nothing_does_not_start),

@@ -318,6 +318,21 @@ int yaml_read_bool(void *out, const struct yaml_item *item, const struct yaml_fi
 	return 0;
 }
 
+int yaml_read_word(void *out, const struct yaml_item *item, const struct yaml_field *field,
+		   struct yaml_error *ret_error)
+{
+	int r = want_kind(item, YAML_ITEM_SCALAR, field->key, ret_error);
+
+	if (r != 0)
+		return r;
+	for (const struct yaml_word *word = field->words; word->text; word++)
+		if (strcmp(word->text, item->text) == 0) {
+			*(uint32_t *)out = word->value;
+			return 0;
+		}
+	return yaml_refuse(ret_error, item->line, "%s must %s", field->key, field->must);
+}
+
 static int copy_text(char *out, size_t size, const struct yaml_item *item,
 		     const struct yaml_field *field, struct yaml_error *ret_error)
 {

@@ -62,6 +62,12 @@ const struct yaml_item *yaml_root(const struct yaml_doc *doc);
 int yaml_refuse(struct yaml_error *ret_error, unsigned int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* A word, and the number that it stands for. */
+struct yaml_word {
+	const char *text;
+	uint32_t value;
+};
+
 /* A key of a map, and how to read its value into a struct. */
 struct yaml_field {
 	const char *key;
@@ -71,7 +77,8 @@ struct yaml_field {
 	size_t size;                     /* yaml_read_text: of the array */
 	uint32_t least, most;            /* yaml_read_number */
 	bool (*valid)(const char *text); /* yaml_read_text and yaml_read_list, or NULL */
-	const char *must;                /* what valid() wants: "be a relative path" */
+	const struct yaml_word *words;   /* yaml_read_word: those that there are, then one without text */
+	const char *must;                /* what valid() or words want: "be a relative path" */
 	bool required;
 };
 
@@ -79,10 +86,12 @@ struct yaml_field {
 int yaml_fill(void *out, const struct yaml_item *map, const struct yaml_field *fields, size_t n_fields,
 	      struct yaml_error *ret_error);
 
-/* Readers for tables: into uint32_t, uint32_t (0 or 1), char[size], struct plain_list. */
+/* Readers for tables: into uint32_t, uint32_t (0 or 1), uint32_t, char[size], struct plain_list. */
 int yaml_read_number(void *out, const struct yaml_item *item, const struct yaml_field *field,
 		     struct yaml_error *ret_error);
 int yaml_read_bool(void *out, const struct yaml_item *item, const struct yaml_field *field,
+		   struct yaml_error *ret_error);
+int yaml_read_word(void *out, const struct yaml_item *item, const struct yaml_field *field,
 		   struct yaml_error *ret_error);
 int yaml_read_text(void *out, const struct yaml_item *item, const struct yaml_field *field,
 		   struct yaml_error *ret_error);
