@@ -2,7 +2,8 @@
 /*
  * Connection internal - one operator at the control socket, shared by the files that serve it.
  *
- * connection.c owns it: requests, the loop, what solutions are asked to do.
+ * connection.c owns it: requests, the loop, what solutions are asked to do; connection-gate.c answers
+ * what is asked about the gate.
  *
  * A begin...() looks at a request, a turn...() goes on with it at each tick.  Both return 0 to be called
  * again, -EAGAIN when the socket is full, another negative errno when the connection is to be closed.
@@ -28,9 +29,11 @@ struct connection {
 	const char *line;
 	size_t n_line, n_sent; /* bytes, and those that went ahead in parts */
 	bool caught_up;
-	uint64_t ticket;         /* WIRE_START and its like */
+	uint64_t ticket;         /* WIRE_START and its like, WIRE_GATE */
 	uint64_t reloading;      /* WIRE_RELOAD: mask of slots without an answer */
 	bool failed;
+	uint64_t told_id;        /* WIRE_WHY: the last verdict that was told of */
+	uint32_t n_told;
 	bool ending; /* all that is left is to send the end */
 	struct wire_end end;
 };
@@ -43,5 +46,10 @@ int connection_json(struct connection *connection);
 
 /** connection_answer() - the same, and it is all that there is to say */
 int connection_answer(struct connection *connection);
+
+/* connection-gate.c */
+int connection_begin_why(struct connection *connection);
+int connection_turn_why(struct connection *connection);
+int connection_begin_gate(struct connection *connection);
 
 #endif

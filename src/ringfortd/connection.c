@@ -165,6 +165,10 @@ static int begin(struct connection *connection)
 	case WIRE_RESET:
 	case WIRE_OUTPUT:
 		return begin_command(connection);
+	case WIRE_WHY:
+		return connection_begin_why(connection);
+	case WIRE_GATE:
+		return connection_begin_gate(connection);
 	default:
 		return connection_end(connection, -EOPNOTSUPP, "unknown operation");
 	}
@@ -359,6 +363,8 @@ static int turn(struct connection *connection)
 		return turn_doctor(connection);
 	case WIRE_RELOAD:
 		return turn_reload(connection);
+	case WIRE_WHY:
+		return connection_turn_why(connection);
 	default:
 		return 0;
 	}
