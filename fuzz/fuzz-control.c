@@ -3,7 +3,7 @@
  * Fuzz-control - any packets at the control socket, against the code that serves it.
  *
  * The input is cut into packets: a length of two bytes before each.  The supervisor and the sensor
- * are played here; the journal and the ring are real.
+ * are played here; the journal, the ring and the history of verdicts are real.
  */
 #undef NDEBUG
 #include "base/log.h"
@@ -25,6 +25,23 @@ static struct control control;
 static struct control_role role;
 static int supervisor_end, sensor_end;
 static struct ring_writer *ring;
+
+/* Two verdicts of one file, the second from the cache. */
+static void set_up_history(void)
+{
+	struct history_entry entry = { .time_ns = 1, .pid = 42, .verdict = RINGFORT_VERDICT_DENY, .path = "/bin/x",
+				       .n_reasons = 1, .n_voices = 1 };
+	struct history *writable;
+	int writer;
+
+	assert(history_create(&writer, &role.history_fd) == 0);
+	assert(history_open(&writable, writer, true) == 0);
+	entry.reasons[0].answer = DECISION_DENY;
+	entry.cached_from = history_add(writable, &entry);
+	entry.cached = 1;
+	history_add(writable, &entry);
+	assert(history_open(&control.history, role.history_fd, false) == 0);
+}
 
 static void set_up(void)
 {
@@ -50,6 +67,7 @@ static void set_up(void)
 	assert(ring_reader_open(&control.barrier_ring, role.ring_fd) == 0);
 	assert(journal_open(&control.journal, role.findings_fd, 1 << 20, 2) == 0);
 	assert(journal_append(control.journal, "{}", 2) == 0);
+	set_up_history();
 	assert(unlinkat(role.findings_fd, "findings-00000001.jsonl", 0) == 0 && rmdir(folder) == 0);
 	control.solutions[0].used = true;
 	strcpy(control.solutions[0].view.name, "sigma");
@@ -65,7 +83,7 @@ static void as_supervisor(void)
 		message.result = (int32_t)message.slot % 3 - 1;
 		if (message.kind == MESSAGE_PROBE)
 			connections_probed(&control, &message);
-		else if (message.kind == MESSAGE_COMMAND)
+		else if (message.kind == MESSAGE_COMMAND || message.kind == MESSAGE_GATE)
 			connections_done(&control, &message);
 		else if (message.kind == MESSAGE_SELFTEST)
 			selftest_performed(&control, ~0ull);
@@ -95,16 +113,20 @@ static void serve(int client)
 	as_sensor();
 }
 
-/* A hash of zero stands for the right one, which no fuzzer would find. */
+/*
+ * A hash of zero stands for the right one, which no fuzzer would find; what is missing of the path
+ * for zeros, so that seeds are small.
+ */
 static bool send_packet(int client, const uint8_t *data, size_t n)
 {
-	struct wire_request request;
+	struct wire_request request = { 0 };
 
-	if (n == sizeof(request)) {
+	if (n >= offsetof(struct wire_request, path) && n <= sizeof(request)) {
 		memcpy(&request, data, n);
 		if (!request.schema_hash)
 			request.schema_hash = ringfort_schema_hash();
 		data = (const uint8_t *)&request;
+		n = sizeof(request);
 	}
 	return send(client, data, n, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }

@@ -29,7 +29,7 @@ struct cli {
 struct command {
 	const char *name;
 	const char *words;    /* what stands behind the name, for the usage line; "" for nothing */
-	const char *choices;  /* what the first word may be, for completion; "" for anything */
+	const char *choices;  /* what the first word may be, for completion; "" for anything, "/" for files */
 	const char *summary;  /* one line */
 	uint32_t options;     /* mask of 1u << enum option_id, beside OPTIONS_GLOBAL */
 	unsigned max_words;
@@ -52,5 +52,7 @@ int command_findings(struct cli *cli);
 int command_solution(struct cli *cli);
 int command_doctor(struct cli *cli);
 int command_reload(struct cli *cli);
+int command_why(struct cli *cli);
+int command_gate(struct cli *cli);
 
 #endif

@@ -86,6 +86,8 @@ void completion_print(FILE *file, const struct command *commands)
 	print_commands(file, commands);
 	fputs("\tif [[ $current == -* ]]; then\n"
 	      "\t\tCOMPREPLY=($(compgen -W \"$options\" -- \"$current\"))\n"
+	      "\telif [[ $words == / ]]; then\n"
+	      "\t\tCOMPREPLY=($(compgen -f -- \"$current\"))\n"
 	      "\telse\n"
 	      "\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
 	      "\tfi\n}\n"

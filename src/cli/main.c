@@ -99,6 +99,43 @@ static const struct command commands[] = {
 	  "  ringfort reload\n"
 	  "  ringfort reload sigma --tolerate\n",
 	  command_reload },
+	{ "why", "PATH | PID | '#VERDICT'", "/", "why a file was allowed or denied: who said what, and when",
+	  OPTION_BIT(ID), 1,
+	  "What was decided about a file or for a process, newest first, at most 20 verdicts; each with\n"
+	  "the answer of every solution that was asked, how long it took, whether it counts (enforce)\n"
+	  "or is only recorded (shadow), and which content it answered by.\n"
+	  "A number is a process; a verdict with --id, or with a # before it, in quotes, as a shell\n"
+	  "takes # for a comment.  Anything else is a path; links are not followed, so a file that is\n"
+	  "gone can be asked about; say ./123 for a file of that name.\n"
+	  "The last 4096 verdicts are kept.\n"
+	  "\n"
+	  "Exit code: 0, 1 nothing is known of it, 3 not running, 4 no permission.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  ringfort why /usr/local/bin/tool\n"
+	  "  ringfort why 4711\n"
+	  "  ringfort why --id 17\n"
+	  "  ringfort why ./tool --json | jq -r '.reasons[] | [.solution, .answer, .us] | @tsv'\n",
+	  command_why },
+	{ "gate", "[status | on | off]", "status on off", "does the gate decide, what did it; switch it off and on",
+	  0, 1,
+	  "status  what was asked and decided, and how every solution answers (also without a word)\n"
+	  "off     let everything through: nothing is denied any more, no solution is asked,\n"
+	  "        until 'on', or until ringfortd is started again\n"
+	  "on      decide again\n"
+	  "\n"
+	  "A solution that misses too often is demoted: for a while it is not asked.\n"
+	  "LATE, FULL and GONE are its misses, for which its miss mode stood; AFTER are answers that\n"
+	  "came when another had already denied, which is no fault; WRONG are answers to nothing.\n"
+	  "\n"
+	  "Exit code: 0, 1 ringfortd refused, or status found the gate off or a solution demoted,\n"
+	  "3 not running, 4 no permission.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  ringfort gate\n"
+	  "  ringfort gate off\n"
+	  "  ringfort gate --json | jq '.solutions[] | select(.demoted)'\n",
+	  command_gate },
 	{ 0 },
 };
 

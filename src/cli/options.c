@@ -33,6 +33,7 @@ const struct option_row option_rows[_OPTION_N] = {
 	[OPTION_VERBOSE] = { "verbose", 'v', NULL, NULL, "more about each one" },
 	[OPTION_TOLERATE] = { "tolerate", 0, NULL, NULL,
 			      "take the content though parts of it were refused" },
+	[OPTION_ID] = { "id", 0, NULL, NULL, "the number is the id of a verdict, not of a process" },
 };
 
 /* What a parse works on. */

@@ -28,6 +28,7 @@ enum option_id {
 	OPTION_SCHEMA,
 	OPTION_VERBOSE,
 	OPTION_TOLERATE,
+	OPTION_ID,
 	_OPTION_N
 };
 

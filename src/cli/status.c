@@ -101,6 +101,25 @@ static void print_lost(const struct screen *screen, const json_t *events)
 	}
 }
 
+/* Nothing where nothing is guarded. */
+static void print_gate(const struct screen *screen, const json_t *gate)
+{
+	if (tree_bool(gate, "open")) {
+		screen_ink(screen, INK_RED);
+		fputs("gate OPEN: everything is let through; 'ringfort gate on' decides again\n", screen->file);
+		screen_ink(screen, INK_PLAIN);
+	} else if (tree_uint(gate, "marks")) {
+		fprintf(screen->file,
+			"gate: %llu denied, %llu decided by the deadline, %llu waiting; file systems guarded: %llu, "
+			"restarts: %llu\n",
+			(unsigned long long)tree_uint(gate, "denied"),
+			(unsigned long long)tree_uint(gate, "expired"),
+			(unsigned long long)tree_uint(gate, "pending"),
+			(unsigned long long)tree_uint(gate, "marks"),
+			(unsigned long long)tree_uint(gate, "restarts"));
+	}
+}
+
 static void print_status(const struct screen *screen, const json_t *status)
 {
 	const json_t *daemon = json_object_get(status, "daemon");
@@ -115,8 +134,10 @@ static void print_status(const struct screen *screen, const json_t *status)
 	fprintf(screen->file, ", pid %llu, up %s: ", (unsigned long long)tree_uint(daemon, "pid"),
 		when_span(tree_uint(daemon, "uptime_s"), span));
 	screen_ink(screen, healthy ? INK_GREEN : INK_YELLOW);
-	fputs(healthy ? "healthy\n\n" : "degraded\n\n", screen->file);
+	fputs(healthy ? "healthy\n" : "degraded\n", screen->file);
 	screen_ink(screen, INK_PLAIN);
+	print_gate(screen, json_object_get(status, "gate"));
+	fputc('\n', screen->file);
 	status_print_solutions(screen, json_object_get(status, "solutions"));
 	fputc('\n', screen->file);
 	print_types(screen, json_object_get(events, "types"));

@@ -34,6 +34,12 @@ check "--tolerate" ringfort reload --to
 check "process.exec process.exit" ringfort events --type process.ex
 check "always" ringfort --color al
 check "never" ringfort status --color ne
+check "--id" ringfort why --i
+check "on off" ringfort gate o
+folder=$(mktemp -d)
+touch "$folder/tool"
+check "$folder/tool" ringfort why "$folder/t"
+rm -r "$folder"
 
 subcommands=$("$ringfort" --help | sed -n '/^  [a-z]/s/^  \([a-z]*\) .*/\1/p')
 subcommands=$(echo $subcommands | tr ' ' '\n' | grep -vx ringfort | tr '\n' ' ')

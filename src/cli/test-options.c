@@ -123,16 +123,19 @@ static void what_a_subcommand_does_not_take_is_found(void)
 	assert(parse("status --json --follow", &options) == 0);
 	assert(options_refused(&options, OPTIONS_GLOBAL) == OPTION_FOLLOW);
 	assert(options_refused(&options, OPTIONS_GLOBAL | OPTION_BIT(FOLLOW)) == _OPTION_N);
+	assert(parse("why --id 17", &options) == 0 && options.given == OPTION_BIT(ID));
+	assert(options.n_words == 2 && strcmp(options.words[1], "17") == 0);
+	assert(options_refused(&options, OPTIONS_GLOBAL) == OPTION_ID);
 }
 
 static void the_nearest_word_is_suggested_and_none_when_all_are_far(void)
 {
-	static const char list[] = "status events findings solution doctor reload";
+	static const char list[] = "status events findings solution doctor reload why gate";
 	static const struct {
 		const char *typed, *nearest;
 	} cases[] = {
 		{ "stauts", "status" }, { "event", "events" }, { "sol", "solution" }, { "docter", "doctor" },
-		{ "realod", "reload" }, { "finding", "findings" }, { "frobnicate", "" }, { "x", "" },
+		{ "realod", "reload" }, { "finding", "findings" }, { "whi", "why" }, { "gaet", "gate" }, { "frobnicate", "" }, { "x", "" },
 		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "" },
 	};
 	char buffer[64];

@@ -181,10 +181,41 @@ static void status_tells_health_by_its_exit_code(void)
 	assert(run_with(degraded, "status --color=always") == 1 && strstr(output, "\033[0;31mLOST"));
 }
 
+#define STATUS_WITH_GATE(gate) "{\"daemon\":{},\"events\":{},\"solutions\":[],\"gate\":" gate ",\"healthy\":true}"
+
+static void guarded(int fd, const struct wire_request *request)
+{
+	send_text(fd, WIRE_JSON, STATUS_WITH_GATE("{\"open\":false,\"marks\":2,\"denied\":5,\"expired\":1,\"pending\":3,"
+						  "\"restarts\":4}"));
+	send_end(fd, 0, "");
+}
+
+static void guarding_nothing(int fd, const struct wire_request *request)
+{
+	send_text(fd, WIRE_JSON, STATUS_WITH_GATE("{\"open\":false,\"marks\":0}"));
+	send_end(fd, 0, "");
+}
+
+static void let_through(int fd, const struct wire_request *request)
+{
+	send_text(fd, WIRE_JSON, STATUS_WITH_GATE("{\"open\":true,\"marks\":2}"));
+	send_end(fd, 0, "");
+}
+
+static void status_has_a_line_for_a_gate_that_guards(void)
+{
+	assert(run_with(guarded, "status") == 0);
+	expect_in(output, "healthy\ngate: 5 denied, 1 decided by the deadline, 3 waiting; file systems guarded: 2, "
+			  "restarts: 4\n\n");
+	assert(run_with(guarding_nothing, "status") == 0 && !strstr(output, "gate"));
+	assert(run_with(let_through, "status") == 0);
+	expect_in(output, "\ngate OPEN: everything is let through; ");
+}
+
 static void no_daemon_is_3_and_says_what_to_do(void)
 {
 	static const char *const commands[] = { "status", "events", "findings", "solution", "doctor", "reload",
-						"findings -f", "solution stop sigma" };
+						"findings -f", "solution stop sigma", "why 1", "gate", "gate off" };
 
 	unlink(socket_path);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -231,7 +262,7 @@ static void wrong_calls_are_2_and_name_what_is_wrong(void)
 	} cases[] = {
 		{ "", "a subcommand is missing" },
 		{ "stauts", "did you mean 'status'?" },
-		{ "frobnicate", "there are: status events findings solution doctor reload" },
+		{ "frobnicate", "there are: status events findings solution doctor reload why gate" },
 		{ "status --follow", "'ringfort status' does not take --follow" },
 		{ "status now", "'ringfort status' has no use for 'now'" },
 		{ "reload a b", "'ringfort reload' has no use for 'b'" },
@@ -240,6 +271,20 @@ static void wrong_calls_are_2_and_name_what_is_wrong(void)
 		{ "solution start", "needs the NAME of a solution" },
 		{ "solution list sigma", "has no use for 'sigma'" },
 		{ "solution stop 0123456789012345678901234567890123456789012345678901234567890123", "at most 63 bytes" },
+		{ "why", "needs the PATH of a file, a PID, or" },
+		{ "why a b", "'ringfort why' has no use for 'b'" },
+		{ "why ''", "needs the PATH of a file, a PID, or" },
+		{ "why 0", "there can be no process 0" },
+		{ "why 4294967297", "there can be no process 4294967297; if it is a verdict, say --id" },
+		{ "why 99999999999999999999", "there can be no process" },
+		{ "why '#'", "'#' is no id of a verdict" },
+		{ "why '#0'", "'#0' is no id of a verdict" },
+		{ "why '#99999999999999999999'", "is no id of a verdict" },
+		{ "why --id /bin/x", "'/bin/x' is no id of a verdict" },
+		{ "why $(printf 'a/%.0s' $(seq 2048))b", "File name too long: 'a/a/" },
+		{ "gate of", "'ringfort gate' knows status, on and off, not 'of'" },
+		{ "gate off now", "'ringfort gate' has no use for 'now'" },
+		{ "status --id", "'ringfort status' does not take --id" },
 		{ "--completion fish", "none for 'fish'" },
 		{ "$(printf 'a\\033b')", "a\\x1bb" },
 	};
@@ -253,7 +298,8 @@ static void wrong_calls_are_2_and_name_what_is_wrong(void)
 
 static void help_and_version_go_to_standard_output(void)
 {
-	static const char *const subcommands[] = { "status", "events", "findings", "solution", "doctor", "reload" };
+	static const char *const subcommands[] = { "status", "events", "findings", "solution", "doctor", "reload",
+						   "why", "gate" };
 
 	assert(run("--version") == 0 && strcmp(output, "ringfort " RINGFORT_VERSION "\n") == 0);
 	assert(run("-h") == 0 && errors[0] == '\0');
@@ -559,6 +605,148 @@ static void reload_fails_when_any_was_not_reloaded(void)
 	assert(run_with(reloads, "reload sigma") == 0);
 }
 
+#define REASON(solution, answer, mode, generation) \
+	"{\"solution\":\"" solution "\",\"answer\":\"" answer "\",\"us\":205,\"mode\":\"" mode "\"," \
+	"\"miss\":\"fail-open\",\"generation\":" generation "}"
+#define VERDICT(id, verdict, path, rest) \
+	"{\"verdict_id\":" id ",\"time\":\"2024-07-19T04:09:00.000000042Z\",\"act\":\"process.exec\"," \
+	"\"path\":\"" path "\",\"pid\":4711,\"verdict\":\"" verdict "\",\"us\":312," rest "}"
+#define VERDICT_DENY \
+	VERDICT("17", "deny", "/tmp/a b\\u001b", "\"cached\":false,\"reasons\":[" \
+		REASON("allowlist", "deny", "enforce", "4") "," REASON("yara", "last-known allow", "shadow", "12") \
+		"],\"n_voices\":2")
+#define VERDICT_CACHED VERDICT("16", "allow", "/x", "\"cached\":true,\"cached_from\":3,\"reasons\":[],\"n_voices\":0")
+#define VERDICT_ODD \
+	VERDICT("15", "allow", "/x", "\"cached\":false,\"overridden\":true,\"foreign_ns\":true,\"reasons\":[" \
+		REASON("a", "deny", "enforce", "1") "],\"n_voices\":18")
+#define VERDICT_ALONE VERDICT("14", "allow", "/x", "\"cached\":false,\"reasons\":[],\"n_voices\":0")
+
+static void verdicts(int fd, const struct wire_request *request)
+{
+	assert(request->operation == WIRE_WHY);
+	if (request->flags == WIRE_BY_ID) {
+		assert(request->value == 17);
+		send_text(fd, WIRE_JSON, VERDICT_DENY);
+	} else if (request->flags == WIRE_BY_PID) {
+		assert(request->value == 4711);
+		send_text(fd, WIRE_JSON, VERDICT_CACHED);
+		send_text(fd, WIRE_JSON, VERDICT_ODD);
+		send_text(fd, WIRE_JSON, VERDICT_ALONE);
+	}
+	send_end(fd, request->flags ? 0 : -ENOENT, request->path);
+}
+
+static void why_tells_each_verdict_and_each_reason(void)
+{
+	assert(run_with(verdicts, "why --id 17") == 0);
+	assert(strcmp(output, "2024-07-19 04:09:00 deny process.exec $'/tmp/a b\\033': pid 4711, verdict #17, 312 us\n"
+			      "  SOLUTION   ANSWER             US  MODE     MISS       GENERATION\n"
+			      "  allowlist  deny              205  enforce  fail-open           4\n"
+			      "  yara       last-known allow  205  shadow   fail-open          12\n") == 0);
+	assert(run_with(verdicts, "why '#17' --json") == 0 && strcmp(output, VERDICT_DENY "\n") == 0);
+	assert(run_with(verdicts, "why 4711") == 0);
+	expect_in(output, "allow process.exec /x: pid 4711, verdict #16, 312 us, from the cache (verdict #3)\n"
+			  "  the verdict that it came from is not kept any more\n");
+	expect_in(output, "verdict #15, 312 us, a denial was overridden: the host needs this file, the path is of "
+			  "another mount namespace\n");
+	expect_in(output, "\n  and 17 more\n");
+	expect_in(output, "verdict #14, 312 us\n  no solution was asked\n");
+}
+
+/* The straw answers with the path that it was asked about. */
+static void why_asks_about_paths_from_the_root_on_and_follows_no_link(void)
+{
+	static const struct {
+		const char *word, *asked;
+	} cases[] = {
+		{ "/usr//bin/./x", "ringfort: /usr/bin/x\n" },	   { "/usr/../../x/", "ringfort: /x\n" },
+		{ "/", "ringfort: /\n" },	{ "$(printf '/a\\033b')", "ringfort: /a\\x1bb\n" },
+	};
+	char line[512], expected[256];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(line, sizeof(line), "why %s", cases[i].word);
+		assert(run_with(verdicts, line) == 1);
+		assert(strcmp(errors, cases[i].asked) == 0);
+	}
+	assert(chdir(folder) == 0 && symlink("/bin/true", "link") == 0);
+	assert(run_with(verdicts, "why ./link") == 1);
+	snprintf(expected, sizeof(expected), "ringfort: %s/link\n", folder);
+	assert(strcmp(errors, expected) == 0);
+	assert(run_with(verdicts, "why ./4711") == 1);
+	snprintf(expected, sizeof(expected), "ringfort: %s/4711\n", folder);
+	assert(strcmp(errors, expected) == 0);
+	assert(unlink("link") == 0 && chdir("/") == 0);
+}
+
+#define GATE(open, demoted) \
+	"{\"open\":" open ",\"marks\":7,\"asked\":100,\"at_once\":60,\"expired\":2,\"restarts\":8," \
+	"\"since\":\"2024-07-19T04:09:00.000000042Z\",\"solutions\":[{\"name\":\"yara\",\"acts\":[\"process.exec\"," \
+	"\"file.open\"],\"mode\":\"enforce\",\"miss\":\"fail-closed\",\"demoted\":" demoted ",\"asked\":15," \
+	"\"allowed\":7,\"denied\":4,\"late\":2,\"full\":1,\"gone\":0,\"after\":3,\"wrong\":13},{\"name\":\"old\"," \
+	"\"acts\":[],\"mode\":\"shadow\",\"miss\":\"fail-open\",\"demoted\":false,\"asked\":1}]}"
+
+static void send_gate(int fd, const struct wire_request *request, const char *state)
+{
+	assert(request->operation == WIRE_GATE);
+	if (request->value == WIRE_GATE_STATE)
+		send_text(fd, WIRE_JSON, state);
+	send_end(fd, 0, "");
+}
+
+static void gate_decides(int fd, const struct wire_request *request)
+{
+	send_gate(fd, request, GATE("false", "false"));
+}
+
+static void gate_is_open(int fd, const struct wire_request *request)
+{
+	send_gate(fd, request, GATE("true", "false"));
+}
+
+static void gate_demotes(int fd, const struct wire_request *request)
+{
+	send_gate(fd, request, GATE("false", "true"));
+}
+
+static void gate_status_fails_when_it_is_open_or_somebody_is_demoted(void)
+{
+	assert(run_with(gate_decides, "gate") == 0);
+	assert(strncmp(output, "the gate decides; file systems guarded: 7, restarts: 8; counted since 2024-07-19 "
+			       "04:09:00\n", 90) == 0);
+	expect_in(output, "\n  100  questions of the kernel\n   60  answered at once");
+	expect_in(output, "\n    2  decided by the deadline\n");
+	expect_in(output, "  yara      asked  process.exec,file.open  enforce  fail-closed     15        7       4     2     1"
+			  "     0      3     13\n");
+	expect_in(output, "  old       left   -                       shadow   fail-open        1 ");
+	assert(run_with(gate_decides, "gate status --json") == 0);
+	assert(strcmp(output, GATE("false", "false") "\n") == 0);
+	assert(run_with(gate_is_open, "gate") == 1);
+	assert(strncmp(output, "OPEN: everything is let through; ", 33) == 0);
+	assert(run_with(gate_demotes, "gate") == 1);
+	expect_in(output, "  yara      demoted  process.exec");
+}
+
+static void gate_off_only(int fd, const struct wire_request *request)
+{
+	assert(request->operation == WIRE_GATE);
+	if (request->value == WIRE_GATE_OFF)
+		send_end(fd, 0, "");
+	else
+		send_end(fd, -EOPNOTSUPP, "ringfortd runs without a gate");
+}
+
+static void the_gate_is_switched_and_a_refusal_told(void)
+{
+	assert(run_with(gate_off_only, "gate off") == 0);
+	assert(strcmp(output, "the gate lets everything through until 'ringfort gate on'\n") == 0);
+	assert(run_with(gate_off_only, "gate off --json") == 0 && strcmp(output, "{\"open\":true}\n") == 0);
+	assert(run_with(gate_off_only, "gate on") == 1 && output[0] == '\0');
+	expect_in(errors, "ringfort: ringfortd runs without a gate\n");
+	assert(run_with(gate_decides, "gate on") == 0 && strcmp(output, "the gate decides\n") == 0);
+	assert(run_with(gate_decides, "gate on --json") == 0 && strcmp(output, "{\"open\":false}\n") == 0);
+}
+
 /* Read the terminal until part has come, or fail after some seconds. */
 static void read_until(int terminal, const char *part)
 {
@@ -638,12 +826,14 @@ static void output_that_cannot_be_written_is_an_error(void)
 int main(int argc, char **argv)
 {
 	assert(argc == 2);
-	program = argv[1];
+	program = realpath(argv[1], NULL); /* one case asks from another folder */
+	assert(program);
 	snprintf(folder, sizeof(folder), "/tmp/test-ringfort.XXXXXX");
 	assert(mkdtemp(folder));
 	chmod(folder, 0755);
 	snprintf(socket_path, sizeof(socket_path), "%s/control.sock", folder);
 	status_tells_health_by_its_exit_code();
+	status_has_a_line_for_a_gate_that_guards();
 	no_daemon_is_3_and_says_what_to_do();
 	without_permission_is_4_and_says_who_may();
 	wrong_calls_are_2_and_name_what_is_wrong();
@@ -659,6 +849,10 @@ int main(int argc, char **argv)
 	solutions_are_listed_started_and_heard();
 	doctor_fails_when_a_selftest_did();
 	reload_fails_when_any_was_not_reloaded();
+	why_tells_each_verdict_and_each_reason();
+	why_asks_about_paths_from_the_root_on_and_follows_no_link();
+	gate_status_fails_when_it_is_open_or_somebody_is_demoted();
+	the_gate_is_switched_and_a_refusal_told();
 	on_a_terminal_a_footer_keeps_itself_current_and_goes_away();
 	when_the_reader_of_the_pipe_goes_so_do_we();
 	output_that_cannot_be_written_is_an_error();

@@ -6,11 +6,10 @@
  * a slow one loses or lags for itself alone.  Nothing is queued for it: what the socket does not
  * take waits where it lies.
  */
-#include "ringfortd/control.h"
+#include "ringfortd/connection-internal.h"
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "wire/wire.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,28 +20,6 @@
 #define STATUS_WAIT_NS 500000000ull
 #define RELOAD_WAIT_NS 60000000000ull
 #define IDLE_NS 5000000000ull /* connected, and has asked for nothing */
-
-struct connection {
-	struct control *control;
-	int fd;
-	struct event *readable;
-	struct wire_request request; /* operation 0: none yet */
-	uint64_t since_ns;           /* when it connected */
-	uint64_t token;              /* barrier to wait for */
-	uint64_t deadline_ns;
-	struct ring_reader *ring;         /* WIRE_EVENTS */
-	const struct ringfort_event *event; /* read, not sent yet */
-	uint64_t told_lost[RINGFORT_MAX_TYPES];
-	struct journal_cursor *cursor; /* WIRE_FINDINGS */
-	const char *line;
-	size_t n_line, n_sent; /* bytes, and those that went ahead in parts */
-	bool caught_up;
-	uint64_t ticket;         /* WIRE_START and its like */
-	uint64_t reloading;      /* WIRE_RELOAD: mask of slots without an answer */
-	bool failed;
-	bool ending; /* all that is left is to send the end */
-	struct wire_end end;
-};
 
 /* What all who follow want, taken together. */
 static void follow(struct control *control)
@@ -77,7 +54,7 @@ static int send_end(struct connection *connection)
 	return r == -EAGAIN ? r : -ESHUTDOWN;
 }
 
-static int connection_end(struct connection *connection, int result, const char *text)
+int connection_end(struct connection *connection, int result, const char *text)
 {
 	connection->end.result = result;
 	snprintf(connection->end.text, sizeof(connection->end.text), "%.*s",
@@ -86,12 +63,19 @@ static int connection_end(struct connection *connection, int result, const char 
 	return send_end(connection);
 }
 
-static int send_json(struct connection *connection)
+int connection_json(struct connection *connection)
 {
 	struct json *json = &connection->control->json;
 	const char *text = json_text(json);
 
 	return text ? wire_send(connection->fd, WIRE_JSON, text, json->used) : -ENOMEM;
+}
+
+int connection_answer(struct connection *connection)
+{
+	int r = connection_json(connection);
+
+	return connection_end(connection, r, r < 0 ? "the answer does not fit the socket" : "");
 }
 
 static int begin_events(struct connection *connection)
@@ -181,6 +165,10 @@ static int begin(struct connection *connection)
 	case WIRE_RESET:
 	case WIRE_OUTPUT:
 		return begin_command(connection);
+	case WIRE_WHY:
+		return connection_begin_why(connection);
+	case WIRE_GATE:
+		return connection_begin_gate(connection);
 	default:
 		return connection_end(connection, -EOPNOTSUPP, "unknown operation");
 	}
@@ -305,14 +293,6 @@ static int turn_findings(struct connection *connection)
 	return r;
 }
 
-/* What was written is all that there is to say. */
-static int answer(struct connection *connection)
-{
-	int r = send_json(connection);
-
-	return connection_end(connection, r, r < 0 ? "the answer does not fit the socket" : "");
-}
-
 static int turn_status(struct connection *connection)
 {
 	struct control *control = connection->control;
@@ -324,7 +304,7 @@ static int turn_status(struct connection *connection)
 		return 0;
 	json_reset(&control->json);
 	report_status(control, &control->json);
-	return answer(connection);
+	return connection_answer(connection);
 }
 
 static int turn_doctor(struct connection *connection)
@@ -335,7 +315,7 @@ static int turn_doctor(struct connection *connection)
 		return 0;
 	json_reset(&control->json);
 	report_doctor(control, &control->json);
-	return answer(connection);
+	return connection_answer(connection);
 }
 
 static int reload_answer(struct connection *connection, uint32_t slot, const char *result,
@@ -352,7 +332,7 @@ static int reload_answer(struct connection *connection, uint32_t slot, const cha
 	json_name_string(json, "result", result);
 	json_name_string(json, "reason", reason);
 	json_end_object(json);
-	return send_json(connection);
+	return connection_json(connection);
 }
 
 static int turn_reload(struct connection *connection)
@@ -383,6 +363,8 @@ static int turn(struct connection *connection)
 		return turn_doctor(connection);
 	case WIRE_RELOAD:
 		return turn_reload(connection);
+	case WIRE_WHY:
+		return connection_turn_why(connection);
 	default:
 		return 0;
 	}

@@ -3,13 +3,15 @@
  * Control - the state of the control process, shared by its files only.
  *
  * role-control.c owns it and its loop; control.c is what the others share; mailbox-turn.c reads what solutions say; findings.c keeps
- * it; connection.c serves the operator; selftest-watch.c proves the types; report.c puts it all into JSON.
+ * it; connection.c and connection-gate.c serve the operator; selftest-watch.c proves the types; report.c and report-gate.c put it all
+ * into JSON.
  */
 #ifndef RINGFORT_RINGFORTD_CONTROL_H
 #define RINGFORT_RINGFORTD_CONTROL_H
 
 #include "event/finding.h"
 #include "event/json.h"
+#include "gate/history.h"
 #include "ring/broadcast.h"
 #include "ring/mailbox.h"
 #include "ringfortd/journal.h"
@@ -85,6 +87,7 @@ struct control {
 	uint64_t health_ns; /* when the supervisor was last told how solutions get on */
 	uint64_t head;      /* of the ring, at the last tick */
 	struct page *page;
+	struct history *history; /* of the gate; NULL: there is none */
 	struct ring_reader *barrier_ring; /* of class 0: acknowledgements of our own barriers */
 	struct journal *journal;
 	struct control_solution solutions[MESSAGE_SLOTS];

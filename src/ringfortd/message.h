@@ -41,6 +41,7 @@ enum message_kind {
 	MESSAGE_PROBE,    /* slot: try its content in a throw-away process */
 	MESSAGE_COMMAND,  /* slot, value[0] ticket, value[1] enum wire_operation */
 	MESSAGE_SELFTEST, /* perform the acts */
+	MESSAGE_GATE,     /* value[0] ticket, value[1] 1: let everything through, 0: decide again */
 };
 
 /* A solution, as the operator sees it. */

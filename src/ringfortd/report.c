@@ -2,6 +2,8 @@
 /* Report - the state of everything, as the JSON that `ringfort status` and `doctor` show. */
 #include "ringfortd/control.h"
 
+#include "ringfortd/report-gate.h"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -83,6 +85,19 @@ static void report_solution(struct control *control, struct json *json,
 	json_end_object(json);
 }
 
+static void report_status_gate(const struct control *control, struct json *json)
+{
+	struct history_numbers numbers;
+
+	json_name(json, "gate");
+	if (!control->history) {
+		json_null(json);
+		return;
+	}
+	history_read_numbers(control->history, &numbers);
+	report_gate_short(json, &numbers);
+}
+
 void report_status(struct control *control, struct json *json)
 {
 	struct page_numbers numbers;
@@ -110,6 +125,7 @@ void report_status(struct control *control, struct json *json)
 			   strcmp(solution->view.state, "stopped") == 0;
 	}
 	json_end_array(json);
+	report_status_gate(control, json);
 	healthy &= !control->journal_fails;
 	json_name_uint(json, "journal_errors", control->n_journal_errors);
 	json_name_bool(json, "healthy", healthy);

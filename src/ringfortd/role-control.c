@@ -264,6 +264,11 @@ static int open_control(struct control *control)
 	r = ring_reader_open(&control->barrier_ring, role->ring_fd);
 	if (r < 0)
 		return r;
+	if (role->history_fd >= 0) {
+		r = history_open(&control->history, role->history_fd, false);
+		if (r < 0)
+			return r;
+	}
 	r = journal_open(&control->journal, role->findings_fd,
 			 (size_t)role->config->findings_max_mb * 1048576 / role->config->findings_files,
 			 role->config->findings_files);

@@ -236,6 +236,7 @@ static pid_t start_control(const struct supervisor *supervisor, const struct han
 				     .listen_fd = hand->listen_fd,
 				     .findings_fd = hand->findings_fd,
 				     .journald_fd = hand->journald_fd,
+				     .history_fd = -1,
 				     .uid = control_uid(supervisor->config),
 				     .gid = control_uid(supervisor->config),
 				     .config = supervisor->config };
@@ -245,7 +246,7 @@ static pid_t start_control(const struct supervisor *supervisor, const struct han
 		return pid;
 	begin_role("control", supervisor->config);
 	keep_only((int[]){ role.supervisor_fd, role.sensor_fd, role.page_fd, role.ring_fd, role.listen_fd,
-			   role.findings_fd, role.journald_fd }, 7);
+			   role.findings_fd, role.journald_fd, role.history_fd }, 8);
 	_exit(role_control(&role));
 }
 

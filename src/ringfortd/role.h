@@ -33,6 +33,7 @@ struct control_role {
 	int listen_fd;   /* the control socket, listening */
 	int findings_fd; /* folder of the journal */
 	int journald_fd; /* connected datagram socket, or -1 */
+	int history_fd;  /* of the gate's verdicts, to read; -1: there is no gate */
 	uid_t uid;       /* to become */
 	gid_t gid;
 	int print;       /* findings also to standard output */

@@ -20,6 +20,7 @@
 #define WIRE_PART_BYTES 65536u
 #define WIRE_MAX_TEXT (4u * 1024 * 1024) /* bytes of a text in parts */
 #define WIRE_NAME_MAX 64u
+#define WIRE_PATH_MAX 4096u
 
 enum wire_operation {
 	WIRE_STATUS = 1, /* WIRE_JSON, WIRE_END */
@@ -32,12 +33,26 @@ enum wire_operation {
 	WIRE_STOP,
 	WIRE_RESET, /* out of suspended or quarantined */
 	WIRE_OUTPUT, /* name: WIRE_TEXT, the last lines that the solution printed; WIRE_END */
+	WIRE_WHY,    /* path, or value and WIRE_BY_ID or WIRE_BY_PID: WIRE_JSON per verdict, newest first, at most */
+		     /* WIRE_WHY_MAX; WIRE_END, -ENOENT when there is none */
+	WIRE_GATE,   /* value, an enum wire_gate: for the state WIRE_JSON; WIRE_END */
 	_WIRE_OPERATION_N
 };
 
 #define WIRE_FOLLOW (1u << 0)
 #define WIRE_TOLERATE (1u << 1) /* reload: take the content though parts of it were refused */
 #define WIRE_SELFTESTS (1u << 2) /* events: those of our own self-test as well */
+#define WIRE_BY_ID (1u << 3)     /* why: value is the id of a verdict */
+#define WIRE_BY_PID (1u << 4)    /* why: value is a process id */
+
+#define WIRE_WHY_MAX 20 /* verdicts of one answer */
+
+enum wire_gate {
+	WIRE_GATE_STATE,
+	WIRE_GATE_ON,  /* decide */
+	WIRE_GATE_OFF, /* let everything through */
+	_WIRE_GATE_N
+};
 
 struct wire_request {
 	uint32_t magic;
@@ -47,7 +62,9 @@ struct wire_request {
 	uint64_t types;    /* events, findings: mask, 0 for all */
 	uint64_t since_ns; /* findings: CLOCK_REALTIME, 0 for all */
 	uint64_t schema_hash;
+	uint64_t value;           /* why, gate */
 	char name[WIRE_NAME_MAX]; /* a solution, NUL-terminated */
+	char path[WIRE_PATH_MAX]; /* why: the whole path, NUL-terminated */
 };
 
 enum wire_kind {

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ringfort gate - does it decide, what has it decided; let everything through, decide again. */
+#include "cli/daemon.h"
+#include "cli/table.h"
+#include "cli/tree.h"
+#include "cli/when.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ANSWER_WITHIN_S 30
+
+static const struct verb {
+	const char *name;
+	enum wire_gate value;
+	const char *done; /* what is said when it worked; NULL: the answer speaks for itself */
+} verbs[] = {
+	{ "status", WIRE_GATE_STATE, NULL },
+	{ "on", WIRE_GATE_ON, "the gate decides" },
+	{ "off", WIRE_GATE_OFF, "the gate lets everything through until 'ringfort gate on'" },
+};
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static unsigned long long number(const json_t *object, const char *name)
+{
+	return tree_uint(object, name);
+}
+
+static void print_head(const struct screen *screen, const json_t *gate)
+{
+	bool open = tree_bool(gate, "open");
+	uint64_t since_ns;
+	char date[32];
+
+	screen_ink(screen, open ? INK_RED : INK_PLAIN);
+	fputs(open ? "OPEN: everything is let through" : "the gate decides", screen->file);
+	screen_ink(screen, INK_PLAIN);
+	fprintf(screen->file, "; file systems guarded: %llu, restarts: %llu", number(gate, "marks"),
+		number(gate, "restarts"));
+	if (when_parse(tree_string(gate, "since"), 0, &since_ns) == 0)
+		fprintf(screen->file, "; counted since %s", when_date(since_ns, date));
+	fputs("\n\n", screen->file);
+}
+
+static void print_numbers(const struct screen *screen, const json_t *gate)
+{
+	static const struct {
+		const char *name, *says;
+		enum ink ink; /* when it is not 0 */
+	} rows[] = {
+		{ "asked", "questions of the kernel", INK_PLAIN },
+		{ "at_once", "answered at once: our own, the kernel's, or nobody to ask", INK_PLAIN },
+		{ "critical", "of those, what the host needs to live", INK_PLAIN },
+		{ "cached", "answered as before", INK_PLAIN },
+		{ "decided", "decided by solutions", INK_PLAIN },
+		{ "denied", "denied", INK_YELLOW },
+		{ "overridden", "denials overridden: the host needs the file", INK_YELLOW },
+		{ "expired", "decided by the deadline", INK_RED },
+		{ "overflow", "not asked: the kernel's queue was full", INK_RED },
+		{ "unanswered", "given up by who asked", INK_PLAIN },
+		{ "pending", "waiting now", INK_PLAIN },
+	};
+	_cleanup_(table_freep) struct table *table = table_new(">N WHAT");
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		unsigned long long n = number(gate, rows[i].name);
+
+		table_cell(table, n ? rows[i].ink : INK_PLAIN, "%llu", n);
+		table_cell(table, INK_PLAIN, "%s", rows[i].says);
+	}
+	table_print(table, screen);
+	fputc('\n', screen->file);
+}
+
+static void state_cell(struct table *table, const json_t *solution)
+{
+	if (tree_bool(solution, "demoted"))
+		table_cell(table, INK_RED, "demoted");
+	else if (json_array_size(json_object_get(solution, "acts")) == 0)
+		table_cell(table, INK_DIM, "left");
+	else
+		table_cell(table, INK_GREEN, "asked");
+}
+
+static void acts_cell(struct table *table, const json_t *acts)
+{
+	char text[128] = "";
+
+	for (size_t i = 0; i < json_array_size(acts); i++) {
+		const char *act = json_string_value(json_array_get(acts, i));
+		size_t used = strlen(text);
+
+		snprintf(text + used, sizeof(text) - used, "%s%s", used ? "," : "", act ? act : "");
+	}
+	table_cell(table, INK_PLAIN, "%s", text[0] ? text : "-");
+}
+
+static void print_solutions(const struct screen *screen, const json_t *solutions)
+{
+	static const struct {
+		const char *name;
+		enum ink ink;
+	} counts[] = {
+		{ "asked", INK_PLAIN }, { "allowed", INK_PLAIN }, { "denied", INK_YELLOW }, { "late", INK_RED },
+		{ "full", INK_RED },	{ "gone", INK_RED },	  { "after", INK_PLAIN },   { "wrong", INK_RED },
+	};
+	_cleanup_(table_freep) struct table *table = table_new(
+		"SOLUTION STATE ACTS MODE MISS >ASKED >ALLOWED >DENIED >LATE >FULL >GONE >AFTER >WRONG");
+
+	for (size_t i = 0; i < json_array_size(solutions); i++) {
+		const json_t *solution = json_array_get(solutions, i);
+
+		table_cell(table, INK_BOLD, "%s", tree_string(solution, "name"));
+		state_cell(table, solution);
+		acts_cell(table, json_object_get(solution, "acts"));
+		table_cell(table, INK_PLAIN, "%s", tree_string(solution, "mode"));
+		table_cell(table, INK_PLAIN, "%s", tree_string(solution, "miss"));
+		for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
+			unsigned long long n = number(solution, counts[c].name);
+
+			table_cell(table, n ? counts[c].ink : INK_PLAIN, "%llu", n);
+		}
+	}
+	if (json_array_size(solutions) == 0)
+		fputs("  no solution takes part\n", screen->file);
+	table_print(table, screen);
+}
+
+static bool all_well(const json_t *gate)
+{
+	const json_t *solutions = json_object_get(gate, "solutions");
+
+	for (size_t i = 0; i < json_array_size(solutions); i++)
+		if (tree_bool(json_array_get(solutions, i), "demoted"))
+			return false;
+	return !tree_bool(gate, "open");
+}
+
+static int on_packet(struct cli *cli, const struct packet *packet, void *context)
+{
+	json_t *gate;
+	int code;
+
+	if (packet->kind != WIRE_JSON)
+		return CLI_OK;
+	gate = tree_parse(packet->data, packet->size);
+	if (!gate)
+		return daemon_complain(cli->socket, -EBADMSG);
+	if (cli->options->given & OPTION_BIT(JSON)) {
+		fwrite(packet->data, 1, packet->size, cli->out.file);
+		fputc('\n', cli->out.file);
+	} else {
+		print_head(&cli->out, gate);
+		print_numbers(&cli->out, gate);
+		print_solutions(&cli->out, json_object_get(gate, "solutions"));
+	}
+	code = all_well(gate) ? CLI_OK : CLI_FAILED;
+	json_decref(gate);
+	return code;
+}
+
+static void tell_done(struct cli *cli, const struct verb *verb)
+{
+	if (cli->options->given & OPTION_BIT(JSON))
+		fprintf(cli->out.file, "{\"open\":%s}\n", verb->value == WIRE_GATE_OFF ? "true" : "false");
+	else
+		fprintf(cli->out.file, "%s\n", verb->done);
+}
+
+int command_gate(struct cli *cli)
+{
+	const char *word = cli->options->n_words > 1 ? cli->options->words[1] : "status";
+	struct wire_request request = { .operation = WIRE_GATE };
+	const struct verb *verb = find_verb(word);
+	int code;
+
+	if (!verb)
+		return cli_usage("'ringfort gate' knows status, on and off, not '%s'", word);
+	request.value = verb->value;
+	code = daemon_ask(cli, request, ANSWER_WITHIN_S, on_packet, NULL);
+	if (code == CLI_OK && verb->done)
+		tell_done(cli, verb);
+	return code;
+}

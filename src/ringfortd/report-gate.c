@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Report-gate - verdicts and the gate's numbers as JSON. */
+#include "ringfortd/report-gate.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_S 1000000000ull
+
+static const char *const acts[_RINGFORT_ACT_N] = { "process.exec", "file.open" };
+
+static const char *or_unknown(const char *name)
+{
+	return name ? name : "unknown";
+}
+
+static void name_time(struct json *json, const char *name, uint64_t ns)
+{
+	time_t seconds = (time_t)(ns / NS_PER_S);
+	char date[32], text[64];
+	struct tm tm;
+
+	json_name(json, name);
+	if (!ns) {
+		json_null(json);
+		return;
+	}
+	gmtime_r(&seconds, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, sizeof(text), "%s.%09uZ", date, (unsigned int)(ns % NS_PER_S));
+	json_string(json, text);
+}
+
+static void name_solution(struct json *json, const char *name, uint32_t slot,
+			  const struct report_names *names)
+{
+	char number[32];
+
+	json_name(json, name);
+	if (slot < DECISION_VOICES && names->of[slot]) {
+		json_string(json, names->of[slot]);
+		return;
+	}
+	snprintf(number, sizeof(number), "slot %u", slot);
+	json_string(json, number);
+}
+
+static void report_reasons(struct json *json, const struct history_entry *entry,
+			   const struct report_names *names)
+{
+	uint32_t n = entry->n_reasons < HISTORY_REASONS ? entry->n_reasons : HISTORY_REASONS;
+
+	json_name(json, "reasons");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct decision_voice *voice = &entry->reasons[i];
+
+		json_begin_object(json);
+		name_solution(json, "solution", voice->slot, names);
+		json_name_string(json, "answer", or_unknown(decision_answer_name(voice->answer)));
+		json_name_uint(json, "us", voice->us);
+		json_name_string(json, "mode", or_unknown(decision_mode_name(voice->mode)));
+		json_name_string(json, "miss", or_unknown(decision_miss_name(voice->miss)));
+		json_name_uint(json, "generation", voice->generation);
+		json_end_object(json);
+	}
+	json_end_array(json);
+	json_name_uint(json, "n_voices", entry->n_voices);
+}
+
+void report_verdict(struct json *json, const struct history *history, const struct history_entry *entry,
+		    const struct report_names *names)
+{
+	const struct history_entry *reasons = entry;
+	struct history_entry origin;
+
+	if (entry->cached && history_get(history, entry->cached_from, &origin))
+		reasons = &origin;
+	json_begin_object(json);
+	json_name_uint(json, "verdict_id", entry->id);
+	name_time(json, "time", entry->time_ns);
+	json_name_string(json, "act", entry->act < _RINGFORT_ACT_N ? acts[entry->act] : "unknown");
+	json_name(json, "path");
+	json_bytes(json, entry->path, strnlen(entry->path, sizeof(entry->path)));
+	json_name_uint(json, "dev", entry->dev);
+	json_name_uint(json, "ino", entry->ino);
+	json_name_uint(json, "pid", entry->pid);
+	json_name_string(json, "verdict", or_unknown(decision_verdict_name(entry->verdict)));
+	json_name_bool(json, "cached", entry->cached);
+	json_name_bool(json, "overridden", entry->overridden);
+	json_name_bool(json, "foreign_ns", entry->foreign_ns);
+	json_name_uint(json, "us", entry->us);
+	json_name_uint(json, "cached_from", entry->cached_from);
+	report_reasons(json, reasons, names);
+	json_end_object(json);
+}
+
+static void report_acts(struct json *json, uint32_t mask)
+{
+	json_name(json, "acts");
+	json_begin_array(json);
+	for (uint32_t act = 0; act < _RINGFORT_ACT_N; act++)
+		if (mask & 1u << act)
+			json_string(json, acts[act]);
+	json_end_array(json);
+}
+
+static void report_voice(struct json *json, const struct history_voice *voice, uint32_t slot,
+			 const struct report_names *names)
+{
+	json_begin_object(json);
+	name_solution(json, "name", slot, names);
+	report_acts(json, voice->acts);
+	json_name_string(json, "mode", or_unknown(decision_mode_name(voice->mode)));
+	json_name_string(json, "miss", or_unknown(decision_miss_name(voice->miss)));
+	json_name_bool(json, "demoted", voice->demoted);
+	json_name_uint(json, "asked", voice->n_asked);
+	json_name_uint(json, "allowed", voice->n_allowed);
+	json_name_uint(json, "denied", voice->n_denied);
+	json_name_uint(json, "late", voice->n_late);
+	json_name_uint(json, "full", voice->n_full);
+	json_name_uint(json, "gone", voice->n_gone);
+	json_name_uint(json, "after", voice->n_after);
+	json_name_uint(json, "wrong", voice->n_wrong);
+	json_end_object(json);
+}
+
+void report_gate(struct json *json, const struct history_numbers *numbers,
+		 const struct report_names *names)
+{
+	json_begin_object(json);
+	json_name_bool(json, "open", numbers->open);
+	json_name_uint(json, "marks", numbers->n_marks);
+	json_name_uint(json, "asked", numbers->n_asked);
+	json_name_uint(json, "at_once", numbers->n_at_once);
+	json_name_uint(json, "critical", numbers->n_critical);
+	json_name_uint(json, "cached", numbers->n_cached);
+	json_name_uint(json, "decided", numbers->n_decided);
+	json_name_uint(json, "denied", numbers->n_denied);
+	json_name_uint(json, "overridden", numbers->n_overridden);
+	json_name_uint(json, "expired", numbers->n_expired);
+	json_name_uint(json, "overflow", numbers->n_overflow);
+	json_name_uint(json, "unanswered", numbers->n_unanswered);
+	json_name_uint(json, "pending", numbers->n_pending);
+	json_name_uint(json, "restarts", numbers->n_restarts);
+	name_time(json, "since", numbers->since_ns);
+	json_name(json, "solutions");
+	json_begin_array(json);
+	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
+		if (numbers->voices[slot].acts || numbers->voices[slot].n_asked)
+			report_voice(json, &numbers->voices[slot], slot, names);
+	json_end_array(json);
+	json_end_object(json);
+}
+
+void report_gate_short(struct json *json, const struct history_numbers *numbers)
+{
+	json_begin_object(json);
+	json_name_bool(json, "open", numbers->open);
+	json_name_uint(json, "marks", numbers->n_marks);
+	json_name_uint(json, "denied", numbers->n_denied);
+	json_name_uint(json, "expired", numbers->n_expired);
+	json_name_uint(json, "pending", numbers->n_pending);
+	json_name_uint(json, "restarts", numbers->n_restarts);
+	json_end_object(json);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Report-gate - verdicts and the gate's numbers, as the JSON of `ringfort why`, `gate` and `status`.
+ *
+ * Pure: the gate's memory in, text out.  The gate reads what solutions and files say, so what it wrote
+ * is looked at before it is believed: an enum may be out of range, a path without an end.
+ */
+#ifndef RINGFORT_RINGFORTD_REPORT_GATE_H
+#define RINGFORT_RINGFORTD_REPORT_GATE_H
+
+#include "event/json.h"
+#include "gate/history.h"
+
+/* Names of the solutions by slot, NULL where there is none. */
+struct report_names {
+	const char *of[DECISION_VOICES];
+};
+
+/**
+ * report_verdict() - one verdict with its reasons
+ *
+ * What was answered from the cache is explained by the reasons of the verdict that it came from, while
+ * that is kept.
+ */
+void report_verdict(struct json *json, const struct history *history, const struct history_entry *entry,
+		    const struct report_names *names);
+
+/** report_gate() - all numbers, and every solution that takes part or did */
+void report_gate(struct json *json, const struct history_numbers *numbers,
+		 const struct report_names *names);
+
+/** report_gate_short() - what tells whether all is well */
+void report_gate_short(struct json *json, const struct history_numbers *numbers);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Report-gate - what an operator is told of verdicts and of the gate, to the letter. */
+#undef NDEBUG
+#include "ringfortd/report-gate.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TIME_NS 1721362140000000042ull /* 2024-07-19T04:09:00.000000042Z */
+
+static const struct report_names names = { .of = { "allowlist", "yara" } };
+static struct json json;
+
+/* Empty memory of a gate, as the gate has it. */
+static struct history *new_history(void)
+{
+	struct history *history;
+	int writer, reader;
+
+	assert(history_create(&writer, &reader) == 0);
+	assert(history_open(&history, writer, true) == 0);
+	close(writer);
+	close(reader);
+	return history;
+}
+
+static struct history_entry denied_entry(void)
+{
+	return (struct history_entry){
+		.time_ns = TIME_NS,
+		.dev = 8 << 20 | 1,
+		.ino = 77,
+		.act = RINGFORT_ACT_EXEC,
+		.verdict = RINGFORT_VERDICT_DENY,
+		.pid = 4711,
+		.us = 312,
+		.n_reasons = 2,
+		.n_voices = 2,
+		.path = "/tmp/x",
+		.reasons = {
+			{ .slot = 0, .answer = DECISION_DENY, .us = 205, .generation = 4 },
+			{ .slot = 1, .mode = DECISION_SHADOW, .miss = DECISION_FAIL_CLOSED,
+			  .answer = DECISION_LATE, .us = 1000 },
+		},
+	};
+}
+
+#define expect(text) expect_text(__LINE__, text)
+
+static void expect_text(int line, const char *text)
+{
+	const char *got = json_text(&json);
+
+	if (strcmp(got, text) != 0)
+		fprintf(stderr, "line %d:\n%s\nexpected:\n%s\n", line, got, text);
+	assert(strcmp(got, text) == 0);
+}
+
+static void expect_part(const char *part)
+{
+	const char *got = json_text(&json);
+
+	if (!strstr(got, part))
+		fprintf(stderr, "not there: %s\nthere: %s\n", part, got);
+	assert(strstr(got, part));
+}
+
+/* The verdict of this id, as it is told. */
+static void tell(const struct history *history, uint64_t id)
+{
+	struct history_entry entry;
+
+	assert(history_get(history, id, &entry) == 1);
+	json_reset(&json);
+	report_verdict(&json, history, &entry, &names);
+}
+
+static void a_verdict_is_told_with_every_reason(void)
+{
+	struct history *history = new_history();
+	struct history_entry entry = denied_entry();
+
+	tell(history, history_add(history, &entry));
+	expect("{\"verdict_id\":1,\"time\":\"2024-07-19T04:09:00.000000042Z\",\"act\":\"process.exec\","
+	       "\"path\":\"/tmp/x\",\"dev\":8388609,\"ino\":77,\"pid\":4711,\"verdict\":\"deny\",\"cached\":false,"
+	       "\"overridden\":false,\"foreign_ns\":false,\"us\":312,\"cached_from\":0,\"reasons\":["
+	       "{\"solution\":\"allowlist\",\"answer\":\"deny\",\"us\":205,\"mode\":\"enforce\","
+	       "\"miss\":\"fail-open\",\"generation\":4},"
+	       "{\"solution\":\"yara\",\"answer\":\"late\",\"us\":1000,\"mode\":\"shadow\","
+	       "\"miss\":\"fail-closed\",\"generation\":0}],\"n_voices\":2}");
+	history_close(history);
+}
+
+static void a_verdict_from_the_cache_is_explained_by_the_one_it_came_from(void)
+{
+	struct history_entry entry = denied_entry(), cached = { .cached = 1, .path = "/tmp/x", .us = 3 };
+	struct history *history = new_history();
+
+	cached.cached_from = history_add(history, &entry);
+	tell(history, history_add(history, &cached));
+	expect_part("{\"verdict_id\":2,");
+	expect_part("\"cached\":true,");
+	expect_part("\"us\":3,\"cached_from\":1,\"reasons\":[{\"solution\":\"allowlist\",\"answer\":\"deny\",\"us\":205,");
+	expect_part("\"n_voices\":2}");
+	history_close(history);
+}
+
+static void a_verdict_whose_origin_is_overwritten_has_no_reasons(void)
+{
+	struct history_entry entry = denied_entry(), cached = { .cached = 1, .path = "/tmp/x" };
+	struct history *history = new_history();
+
+	cached.cached_from = history_add(history, &entry);
+	for (uint32_t i = 0; i < HISTORY_ENTRIES; i++)
+		history_add(history, &cached);
+	tell(history, HISTORY_ENTRIES);
+	expect_part("\"cached\":true,");
+	expect_part("\"cached_from\":1,\"reasons\":[],\"n_voices\":0}");
+	history_close(history);
+}
+
+static void an_override_and_a_foreign_namespace_are_told(void)
+{
+	struct history_entry entry = denied_entry();
+	struct history *history = new_history();
+
+	entry.verdict = RINGFORT_VERDICT_ALLOW;
+	entry.act = RINGFORT_ACT_OPEN;
+	entry.overridden = entry.foreign_ns = 1;
+	tell(history, history_add(history, &entry));
+	expect_part("\"act\":\"file.open\",");
+	expect_part("\"verdict\":\"allow\",\"cached\":false,\"overridden\":true,\"foreign_ns\":true,");
+	history_close(history);
+}
+
+static void what_a_broken_gate_wrote_is_not_believed(void)
+{
+	struct history_entry entry = denied_entry();
+	struct history *history = new_history();
+
+	entry.act = entry.verdict = 4000000000u;
+	entry.n_reasons = 255;
+	memset(entry.path, 'p', sizeof(entry.path));
+	for (uint32_t i = 0; i < HISTORY_REASONS; i++)
+		entry.reasons[i] = (struct decision_voice){ .slot = 200, .mode = 99, .miss = 99, .answer = 99 };
+	json_reset(&json);
+	report_verdict(&json, history, &entry, &names);
+	expect_part("\"act\":\"unknown\",\"path\":\"pppp");
+	expect_part("pppp\",\"dev\":");
+	expect_part("\"verdict\":\"unknown\",");
+	expect_part("{\"solution\":\"slot 200\",\"answer\":\"unknown\",\"us\":0,\"mode\":\"unknown\",\"miss\":\"unknown\",");
+	history_close(history);
+}
+
+static struct history_numbers some_numbers(void)
+{
+	return (struct history_numbers){
+		.n_asked = 100, .n_at_once = 60, .n_critical = 9, .n_cached = 25, .n_decided = 15, .n_denied = 4,
+		.n_overridden = 1, .n_expired = 2, .n_overflow = 3, .n_unanswered = 5, .since_ns = TIME_NS,
+		.n_pending = 6, .n_marks = 7, .n_restarts = 8,
+		.voices[1] = { .n_asked = 15, .n_allowed = 7, .n_denied = 4, .n_late = 2, .n_full = 1, .n_gone = 1,
+			       .n_after = 3, .n_wrong = 13, .acts = 1u << RINGFORT_ACT_EXEC | 1u << RINGFORT_ACT_OPEN,
+			       .miss = DECISION_FAIL_CLOSED, .demoted = 1 },
+	};
+}
+
+static void the_numbers_of_the_gate_are_told_with_those_who_take_part(void)
+{
+	struct history_numbers numbers = some_numbers();
+
+	json_reset(&json);
+	report_gate(&json, &numbers, &names);
+	expect("{\"open\":false,\"marks\":7,\"asked\":100,\"at_once\":60,\"critical\":9,\"cached\":25,\"decided\":15,"
+	       "\"denied\":4,\"overridden\":1,\"expired\":2,\"overflow\":3,\"unanswered\":5,\"pending\":6,"
+	       "\"restarts\":8,\"since\":\"2024-07-19T04:09:00.000000042Z\",\"solutions\":["
+	       "{\"name\":\"yara\",\"acts\":[\"process.exec\",\"file.open\"],\"mode\":\"enforce\","
+	       "\"miss\":\"fail-closed\",\"demoted\":true,\"asked\":15,\"allowed\":7,\"denied\":4,\"late\":2,"
+	       "\"full\":1,\"gone\":1,\"after\":3,\"wrong\":13}]}");
+}
+
+static void who_took_part_and_who_is_not_asked_yet_are_told_too(void)
+{
+	struct history_numbers numbers = { .open = 1, .voices[2].n_asked = 1, .voices[63].acts = 1 };
+
+	json_reset(&json);
+	report_gate(&json, &numbers, &names);
+	expect_part("{\"open\":true,");
+	expect_part("\"since\":null,");
+	expect_part("{\"name\":\"slot 2\",\"acts\":[],");
+	expect_part("{\"name\":\"slot 63\",\"acts\":[\"process.exec\"],");
+	assert(!strstr(json_text(&json), "allowlist"));
+}
+
+static void the_short_form_tells_whether_all_is_well(void)
+{
+	struct history_numbers numbers = some_numbers();
+
+	json_reset(&json);
+	report_gate_short(&json, &numbers);
+	expect("{\"open\":false,\"marks\":7,\"denied\":4,\"expired\":2,\"pending\":6,\"restarts\":8}");
+}
+
+int main(void)
+{
+	a_verdict_is_told_with_every_reason();
+	a_verdict_from_the_cache_is_explained_by_the_one_it_came_from();
+	a_verdict_whose_origin_is_overwritten_has_no_reasons();
+	an_override_and_a_foreign_namespace_are_told();
+	what_a_broken_gate_wrote_is_not_believed();
+	the_numbers_of_the_gate_are_told_with_those_who_take_part();
+	who_took_part_and_who_is_not_asked_yet_are_told_too();
+	the_short_form_tells_whether_all_is_well();
+	json_done(&json);
+	return 0;
+}
