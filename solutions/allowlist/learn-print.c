@@ -221,7 +221,6 @@ int learn_print(struct learned *learned, const struct learn_options *options, FI
 	fprintf(stream, "# Learned from %llu executions of %zu files.\n",
 		(unsigned long long)learned->n_executions,
 		json_object_size(learned->files) + json_object_size(learned->left_out));
-	fputs("mode: monitor\n", stream);
 	r = print_rules(learned, options, stream);
 	if (!r)
 		r = print_left_out(learned, stream);

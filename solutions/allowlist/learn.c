@@ -3,6 +3,7 @@
 #include "learn.h"
 
 #include "policy.h"
+#include "recent.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -105,17 +106,29 @@ static int take_file(struct learned *learned, const json_t *file)
 	return count_if_good(learned, path, 1, ino);
 }
 
-/* A finding of ours about a file that is neither image nor script: a loader. */
+/* As unnameable(), for the path of a finding: of the file behind it the event may say nothing. */
+static const char *unnameable_finding(const json_t *ours, const char *path)
+{
+	if (is_set(json_object_get(ours, "file"), "foreign_ns"))
+		return "its path is of another mount namespace";
+	if (has_suffix(path, " (deleted)"))
+		return "it was deleted";
+	if (strlen(path) + 1 >= RECENT_MAX_PATH)
+		return "its path is not known in full";
+	return strstr(path, REPLACEMENT) ? "its name is not UTF-8" : NULL;
+}
+
+/* Only what no rule allowed: what other findings are about is not there to be allowed. */
 static int take_finding(struct learned *learned, const json_t *ours)
 {
 	const json_t *matched = json_object_get(ours, "matched");
-	const char *path = text_of(matched, "file");
+	const char *path = text_of(matched, "file"), *why = unnameable_finding(ours, path);
 
-	if (strcmp(text_of(ours, "rule_id"), POLICY_DEFAULT_ID) || !*path ||
-	    strcmp(text_of(matched, "outcome"), "loaded"))
+	if (strcmp(text_of(ours, "solution"), "allowlist") ||
+	    strcmp(text_of(ours, "rule_id"), POLICY_DEFAULT_ID) || !*path)
 		return 0;
 	learned->n_executions++;
-	return count_if_good(learned, path, 1, 0);
+	return why ? leave_out(learned, path, why) : count_if_good(learned, path, 1, 0);
 }
 
 static int take_event(struct learned *learned, const json_t *ours)
@@ -125,10 +138,10 @@ static int take_event(struct learned *learned, const json_t *ours)
 	if (strcmp(text_of(ours, "type"), "process.exec") || is_set(ours, "selftest") ||
 	    json_integer_value(json_object_get(ours, "error")))
 		return 0;
+	if (json_object_get(ours, "rule_id"))
+		return take_finding(learned, ours);
 	r = take_file(learned, json_object_get(ours, "file"));
-	if (!r)
-		r = take_file(learned, json_object_get(ours, "script"));
-	return r ? r : take_finding(learned, ours);
+	return r ? r : take_file(learned, json_object_get(ours, "script"));
 }
 
 static json_t *parse(const char *line, size_t n, json_error_t *ret_error)

@@ -2,10 +2,10 @@
 /*
  * Learn - from what was executed to a policy that allows it.
  *
- * Events come as `ringfort events --json` prints them, findings as `ringfort findings --json`; of both
- * only successful process.exec counts: the image, the script, and the loader that a program on this
- * machine names.  What no rule can name (a memfd, a deleted file, a path of another mount namespace) is
- * left out, and the policy says so in a comment.
+ * Events come as `ringfort events --json` prints them: of a successful process.exec the image and the
+ * script count, and the loader that a program on this machine names.  Findings come as `ringfort findings
+ * --json` prints them: the files count that ran though no rule allows them.  What no rule can name (a memfd,
+ * a deleted file, a path of another mount namespace) is left out, and the policy says so in a comment.
  *
  * The same set of events gives the same policy, in whatever order they come.
  */

@@ -94,18 +94,23 @@ static void nothing_seen_is_a_policy_too(void **state)
 	policy_free(policy);
 }
 
-static void a_finding_teaches_what_no_event_has(void **state)
+static void findings_teach_what_ran_though_no_rule_allows_it(void **state)
 {
-#define FINDING(rule, outcome) \
-	"{\"ringfort\":{\"type\":\"process.exec\",\"error\":0,\"file\":" FILE_OF("/opt/image", "") \
-	",\"rule_id\":\"" rule "\",\"matched\":{\"file\":\"/opt/" rule outcome "\",\"outcome\":\"" outcome "\"}}}"
-	_cleanup_(cleanup_free) char *text = learn(.owner = false, FINDING("not-allowed", "loaded"),
-						   FINDING("not-allowed", "refused"), FINDING("other", "loaded"));
+#define FINDING(solution, rule, error, path) \
+	"{\"ringfort\":{\"type\":\"process.exec\",\"error\":" error ",\"file\":" FILE_OF("/opt/image", "") \
+	",\"solution\":\"" solution "\",\"rule_id\":\"" rule "\",\"matched\":{\"file\":\"" path "\"}}}"
+	_cleanup_(cleanup_free) char *text = learn(
+		.owner = false, FINDING("allowlist", "not-allowed", "0", "/opt/ran"),
+		FINDING("allowlist", "not-allowed", "1", "/opt/refused"), FINDING("allowlist", "no-tmp", "0", "/opt/audited"),
+		FINDING("sigma", "not-allowed", "0", "/opt/bad"), FINDING("allowlist", "not-allowed", "0", "/opt/x (deleted)"),
+		"{\"ringfort\":{\"type\":\"process.exec\",\"error\":0,\"solution\":\"allowlist\",\"rule_id\":\"not-allowed\","
+		"\"file\":{\"foreign_ns\":true},\"matched\":{\"file\":\"/opt/container\"}}}");
 	struct policy *policy = load_good(text);
 
-	assert_true(allows(policy, "/opt/image"));
-	assert_true(allows(policy, "/opt/not-allowedloaded"));
-	assert_int_equal(policy_count(policy), 2);
+	assert_true(allows(policy, "/opt/ran"));
+	assert_int_equal(policy_count(policy), 1);
+	assert_non_null(strstr(text, "#   \"/opt/x (deleted)\": it was deleted\n"));
+	assert_non_null(strstr(text, "#   \"/opt/container\": its path is of another"));
 	policy_free(policy);
 }
 
@@ -222,7 +227,7 @@ int main(void)
 		cmocka_unit_test(exactly_what_was_seen_is_allowed),
 		cmocka_unit_test(the_order_of_the_events_does_not_matter),
 		cmocka_unit_test(nothing_seen_is_a_policy_too),
-		cmocka_unit_test(a_finding_teaches_what_no_event_has),
+		cmocka_unit_test(findings_teach_what_ran_though_no_rule_allows_it),
 		cmocka_unit_test(a_program_brings_its_loader),
 		cmocka_unit_test(owner_and_hash_are_todays),
 		cmocka_unit_test(a_path_as_called_is_followed_to_the_file),
