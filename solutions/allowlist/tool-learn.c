@@ -35,7 +35,7 @@ static void usage(FILE *stream)
 		"(its number is told, and nothing is written).\n"
 		"\n"
 		"Example:\n"
-		"  timeout -s INT 1h ringfort events --json |\n"
+		"  ringfort events --type process.exec --timeout 1h --json |\n"
 		"      ringfort-allowlist learn >/etc/ringfort/allowlist/learned.yaml\n");
 }
 

@@ -33,8 +33,9 @@ struct solution {
 	char *folders;
 	const char *paths[MAX_FOLDERS];
 	size_t n_paths;
-	char first_reason[400]; /* of the load in hand */
+	char first_reason[256]; /* of the load in hand */
 	uint64_t n_told_untold;
+	bool is_asked;
 };
 
 static volatile sig_atomic_t stopping;
@@ -87,17 +88,24 @@ static int load(struct solution *solution, struct policy **ret)
 	return policy_load(ret, solution->paths, solution->n_paths, on_refusal, solution);
 }
 
-static void say_policy(struct solution *solution)
+/* One line for all: ringfortd keeps the last. */
+static int say_state(struct solution *solution)
 {
 	const struct policy *policy = live_policy(solution->live);
-	char line[512];
+	char refused[312] = "", untold[64] = "", line[512];
 
-	snprintf(line, sizeof(line), "%s, %zu rules, %zu refused%s%s",
+	if (policy_refused(policy))
+		snprintf(refused, sizeof(refused), "; nothing is denied by default until that is mended: %s",
+			 solution->first_reason);
+	if (solution->n_told_untold)
+		snprintf(untold, sizeof(untold), "; %llu findings could not be reported",
+			 (unsigned long long)solution->n_told_untold);
+	snprintf(line, sizeof(line), "%s, %zu rules, %zu refused%s%s%s",
 		 policy_is_lockdown(policy) ? "lockdown" : "monitor", policy_count(policy),
 		 policy_refused(policy),
-		 policy_refused(policy) ? "; nothing is denied by default until that is mended: " : "",
-		 solution->first_reason);
-	ringfort_client_say(solution->client, line);
+		 solution->is_asked ? "" : "; the operator does not let it decide on process.exec",
+		 untold, refused);
+	return ringfort_client_say(solution->client, line);
 }
 
 static void reload(struct solution *solution)
@@ -113,7 +121,7 @@ static void reload(struct solution *solution)
 		return;
 	}
 	live_use(solution->live, &policy);
-	say_policy(solution);
+	say_state(solution);
 	ringfort_client_reload_done(solution->client, NULL);
 }
 
@@ -127,7 +135,6 @@ static int start(struct solution *solution)
 	if (policy_refused(policy))
 		policy_monitor(policy);
 	live_use(solution->live, &policy);
-	say_policy(solution);
 	return 0;
 }
 
@@ -141,23 +148,17 @@ static int ask_to_be_asked(struct solution *solution)
 
 	if (r < 0)
 		return r;
-	if (ringfort_client_authorizable(solution->client) & exec)
-		return ringfort_client_authorize(solution->client, exec);
-	ringfort_client_say(solution->client, "not asked about anything: the operator's configuration "
-					      "does not let it decide on process.exec");
-	return 0;
+	solution->is_asked = ringfort_client_authorizable(solution->client) & exec;
+	return solution->is_asked ? ringfort_client_authorize(solution->client, exec) : 0;
 }
 
 static void tell_untold(struct solution *solution)
 {
-	uint64_t n = live_counts(solution->live).n_untold;
-	char line[80];
+	uint64_t n = live_counts(solution->live).n_untold, told = solution->n_told_untold;
 
-	if (n == solution->n_told_untold)
-		return;
-	snprintf(line, sizeof(line), "%llu findings could not be reported", (unsigned long long)n);
-	if (ringfort_client_say(solution->client, line) == 0)
-		solution->n_told_untold = n;
+	solution->n_told_untold = n;
+	if (n != told && say_state(solution) < 0)
+		solution->n_told_untold = told;
 }
 
 /* Requests are looked at before each turn of events.  Return: 0; 1 the mailbox is full; -errno. */
@@ -231,6 +232,7 @@ static int run(struct solution *solution)
 	r = ask_to_be_asked(solution);
 	if (r < 0)
 		return fail("subscribe", r);
+	say_state(solution);
 	r = loop(solution);
 	return r < 0 ? fail("stopped", r) : TOOL_OK;
 }
