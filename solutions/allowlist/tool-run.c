@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tool: ringfort-allowlist run - the solution's process.
+ *
+ * ringfortd starts it in a sandbox with the folders of content named in RINGFORT_CONTENT, between
+ * colons.  It loads the policy, asks to be asked, and answers.  One thread; all waiting is in one poll().
+ *
+ * A policy of which something is refused is never taken for the whole: on a reload the old one stays; at
+ * the start, where there is no old one, its good rules hold and nothing is denied by default.
+ */
+#include "live.h"
+#include "tool.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MAX_FOLDERS 16
+#define LONGEST_WAIT_MS 1000
+#define FULL_WAIT_MS 2 /* until the mailbox is tried again */
+
+enum {
+	EXIT_BROKEN = 3,
+};
+
+struct solution {
+	struct ringfort_client *client;
+	struct live *live;
+	char *folders;
+	const char *paths[MAX_FOLDERS];
+	size_t n_paths;
+	char first_reason[256]; /* of the load in hand */
+	uint64_t n_told_untold;
+	bool is_asked;
+};
+
+static volatile sig_atomic_t stopping;
+
+static void on_signal(int signal_number)
+{
+	stopping = 1;
+}
+
+static void usage(FILE *stream)
+{
+	fprintf(stream, "Usage: ringfort-allowlist run\n"
+			"\n"
+			"The allow-list solution of Ringfort; ringfortd starts it.  To try a policy by hand\n"
+			"use `ringfort-allowlist check' and `ringfort-allowlist eval'.\n"
+			"\n"
+			"The policy is read from the folders in $RINGFORT_CONTENT, with colons between.\n"
+			"\n"
+			"Exit codes: 0 ringfortd ended the stream; 2 wrong usage; 3 it cannot go on.\n");
+}
+
+/* ---- the policy --------------------------------------------------------------------------- */
+
+static int find_folders(struct solution *solution)
+{
+	const char *named = getenv("RINGFORT_CONTENT");
+
+	solution->folders = strdup(named ? named : "");
+	if (!solution->folders)
+		return -ENOMEM;
+	for (char *rest = solution->folders, *folder; (folder = strsep(&rest, ":"));)
+		if (*folder && solution->n_paths < MAX_FOLDERS)
+			solution->paths[solution->n_paths++] = folder;
+	return solution->n_paths ? 0 : -ENOENT;
+}
+
+static void on_refusal(const char *file, unsigned int line, const char *reason, void *userdata)
+{
+	struct solution *solution = userdata;
+
+	fprintf(stderr, "allowlist: %s:%u: %s\n", file, line, reason);
+	if (!*solution->first_reason)
+		snprintf(solution->first_reason, sizeof(solution->first_reason), "%s:%u: %s", file,
+			 line, reason);
+}
+
+static int load(struct solution *solution, struct policy **ret)
+{
+	solution->first_reason[0] = 0;
+	return policy_load(ret, solution->paths, solution->n_paths, on_refusal, solution);
+}
+
+/* One line for all: ringfortd keeps the last. */
+static int say_state(struct solution *solution)
+{
+	const struct policy *policy = live_policy(solution->live);
+	char refused[312] = "", untold[64] = "", line[512];
+
+	if (policy_refused(policy))
+		snprintf(refused, sizeof(refused), "; nothing is denied by default until that is mended: %s",
+			 solution->first_reason);
+	if (solution->n_told_untold)
+		snprintf(untold, sizeof(untold), "; %llu findings could not be reported",
+			 (unsigned long long)solution->n_told_untold);
+	snprintf(line, sizeof(line), "%s, %zu rules, %zu refused%s%s%s",
+		 policy_is_lockdown(policy) ? "lockdown" : "monitor", policy_count(policy),
+		 policy_refused(policy),
+		 solution->is_asked ? "" : "; the operator does not let it decide on process.exec",
+		 untold, refused);
+	return ringfort_client_say(solution->client, line);
+}
+
+static void reload(struct solution *solution)
+{
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	int r = load(solution, &policy);
+	char line[512];
+
+	if (r < 0 || policy_refused(policy)) {
+		snprintf(line, sizeof(line), "the old policy stays: %s",
+			 *solution->first_reason ? solution->first_reason : strerror(-r));
+		ringfort_client_reload_done(solution->client, line);
+		return;
+	}
+	live_use(solution->live, &policy);
+	say_state(solution);
+	ringfort_client_reload_done(solution->client, NULL);
+}
+
+static int start(struct solution *solution)
+{
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	int r = load(solution, &policy);
+
+	if (r < 0)
+		return r;
+	if (policy_refused(policy))
+		policy_monitor(policy);
+	live_use(solution->live, &policy);
+	return 0;
+}
+
+/* ---- the loop ----------------------------------------------------------------------------- */
+
+/* First the events, so that none of a denied execution is missed. */
+static int ask_to_be_asked(struct solution *solution)
+{
+	uint32_t exec = 1u << RINGFORT_ACT_EXEC;
+	int r = ringfort_client_subscribe(solution->client, 1ull << ringfort_type_process_exec);
+
+	if (r < 0)
+		return r;
+	solution->is_asked = ringfort_client_authorizable(solution->client) & exec;
+	return solution->is_asked ? ringfort_client_authorize(solution->client, exec) : 0;
+}
+
+static void tell_untold(struct solution *solution)
+{
+	uint64_t n = live_counts(solution->live).n_untold, told = solution->n_told_untold;
+
+	solution->n_told_untold = n;
+	if (n != told && say_state(solution) < 0)
+		solution->n_told_untold = told;
+}
+
+/* Requests are looked at before each turn of events.  Return: 0; 1 the mailbox is full; -errno. */
+static int work(struct solution *solution)
+{
+	int more, full;
+
+	do {
+		full = live_answer(solution->live);
+		if (full < 0)
+			return full;
+		more = live_read(solution->live);
+	} while (more > 0 && !stopping);
+	return more < 0 ? more : full;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+static int loop(struct solution *solution)
+{
+	struct pollfd wake = { .fd = ringfort_client_fd(solution->client), .events = POLLIN };
+	uint64_t refreshed_ms = now_ms();
+	int r = 0;
+
+	while (!stopping) {
+		if (poll(&wake, 1, r ? FULL_WAIT_MS : LONGEST_WAIT_MS) < 0 && errno != EINTR)
+			return -errno;
+		r = work(solution);
+		if (r < 0)
+			break;
+		if (ringfort_client_reload_wanted(solution->client))
+			reload(solution);
+		if (now_ms() - refreshed_ms >= LONGEST_WAIT_MS) {
+			policy_refresh(live_policy(solution->live));
+			refreshed_ms = now_ms();
+		}
+		tell_untold(solution);
+	}
+	return r == -EPIPE || r > 0 ? 0 : r;
+}
+
+static int fail(const char *what, int error)
+{
+	fprintf(stderr, "allowlist: %s: %s\n", what, strerror(-error));
+	return EXIT_BROKEN;
+}
+
+static int run(struct solution *solution)
+{
+	int r;
+
+	/* Before the policy: opening tells the host that we live. */
+	r = ringfort_client_open(&solution->client);
+	if (r < 0)
+		return fail("no channel to ringfortd", r);
+	r = live_new(&solution->live, solution->client);
+	if (r < 0)
+		return fail("start", r);
+	r = find_folders(solution);
+	if (r < 0)
+		return fail("no folder with a policy: set RINGFORT_CONTENT", r);
+	r = start(solution);
+	if (r < 0)
+		return fail("the policy cannot be loaded", r);
+	r = ask_to_be_asked(solution);
+	if (r < 0)
+		return fail("subscribe", r);
+	say_state(solution);
+	r = loop(solution);
+	return r < 0 ? fail("stopped", r) : TOOL_OK;
+}
+
+int tool_run(int argc, char **argv)
+{
+	struct solution solution = { 0 };
+	int code;
+
+	if (argc > 1) {
+		usage(!strcmp(argv[1], "--help") ? stdout : stderr);
+		return !strcmp(argv[1], "--help") ? TOOL_OK : TOOL_USAGE;
+	}
+	signal(SIGTERM, on_signal);
+	signal(SIGINT, on_signal);
+	code = run(&solution);
+
+	live_free(solution.live);
+	ringfort_client_close(solution.client);
+	free(solution.folders);
+	return code;
+}
