@@ -240,9 +240,11 @@ class Cgroup:
 class Solution:
     """A package made of one of the programs in tests/solutions."""
 
-    def __init__(self, name, program, arguments=(), events=("*",), limits=None, extra=""):
+    def __init__(self, name, program, arguments=(), events=("*",), limits=None, extra="", operator=""):
+        """`extra`: lines of its manifest; `operator`: keys of its entry in the configuration."""
         self.name, self.program, self.arguments = name, program, list(arguments)
         self.events, self.limits, self.extra = list(events), dict(limits or {}), extra
+        self.operator = operator
 
     def write(self, folder):
         package = os.path.join(folder, self.name)
@@ -281,6 +283,7 @@ class Daemon:
             for solution in self.solutions:
                 package = solution.write(self.folder + "/packages")
                 file.write(f"  - name: {solution.name}\n    package: {package}\n")
+                file.writelines(f"    {line}\n" for line in solution.operator.splitlines())
         self.preexec, self.arguments = preexec, list(arguments)
         self.process = None
         _open.append(self.end)
@@ -310,7 +313,7 @@ class Daemon:
             status = self.status()
             if not status:
                 return None
-            mirrors = [s.name for s in self.solutions if s.program == "mirror"]
+            mirrors = [s.name for s in self.solutions if s.program in ("mirror", "judge")]
             by_name = {s["name"]: s for s in status["solutions"]}
             if all(by_name.get(n, {}).get("said", "").startswith("ready") for n in mirrors):
                 return status
@@ -346,7 +349,7 @@ class Daemon:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def roles(self):
-        """Pids by name of the supervisor, sensor and control."""
+        """Pids by name of the supervisor, sensor, control and gate."""
         found = {"supervisor": self.pid}
         for pid in children_of(self.pid):
             with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
@@ -355,6 +358,8 @@ class Daemon:
                     found["sensor"] = pid
                 elif name.startswith("ringfort-contro"):
                     found["control"] = pid
+                elif name.startswith("ringfort-gate"):
+                    found["gate"] = pid
         return found
 
     @property

@@ -47,6 +47,8 @@ struct history_voice {
 	uint32_t mode;       /* enum decision_mode */
 	uint32_t miss;       /* enum decision_miss */
 	uint32_t demoted;    /* 1: its circuit breaker is open, it is not asked */
+	uint32_t run;        /* number of its life: `acts` hold for that, over restarts of the gate */
+	uint32_t reserved;
 };
 
 struct history_numbers {

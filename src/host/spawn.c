@@ -85,6 +85,8 @@ static int be_batch(struct sandbox *sandbox)
 {
 	const struct sched_param none = { 0 };
 
+	if (sandbox->options->urgent)
+		return 0;
 	return sched_setscheduler(0, SCHED_BATCH, &none) < 0 ? -errno : 0;
 }
 

@@ -72,6 +72,7 @@ struct spawn_options {
 	struct cgroup *cgroup;          /* where it is born, or NULL: then only rlimits hold it */
 	uid_t uid;                      /* uid and gid, not 0; give no two live programs the same */
 	uint32_t share;                 /* SPAWN_SHARE_* */
+	bool urgent;                    /* somebody waits for its answers: no batch task */
 	uint32_t memory_mb;             /* RLIMIT_DATA; see memory in cgroup_limits; 0: none */
 	uint32_t n_pids;                /* RLIMIT_NPROC; 0: 1 */
 	uint32_t n_files;               /* RLIMIT_NOFILE, above every target; 0: 64 */

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -111,56 +110,6 @@ static int lock_descriptor(void)
 static int seal_descriptor(void)
 {
 	return answer(fcntl(3, F_ADD_SEALS, F_SEAL_WRITE));
-}
-
-static void tell(const char *act, long r)
-{
-	printf(", %s %s", act, r >= 0 ? "ok" : strerrorname_np(errno));
-}
-
-/* Everything that a descriptor which can only read still lets one do. */
-static void abuse_file(int fd)
-{
-	char *const arguments[] = { "x", NULL };
-	int flags;
-
-	tell("write", write(fd, "x", 1));
-	tell("flock", flock(fd, LOCK_EX | LOCK_NB));
-	tell("lease", fcntl(fd, F_SETLEASE, F_RDLCK));
-	tell("notify", fcntl(fd, F_NOTIFY, 0));
-	tell("ioctl", ioctl(fd, FIONREAD, &flags));
-	tell("chmod", fchmod(fd, 0777));
-	tell("times", futimens(fd, NULL));
-	tell("execute", syscall(SYS_execveat, fd, "", arguments, environ, AT_EMPTY_PATH));
-}
-
-/* From the socket at 3, as files of requests come; then back into it. */
-static int take_file(void)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} rights;
-	char packet[16], text[16] = "";
-	struct iovec data = { packet, sizeof(packet) };
-	struct msghdr message = {
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = &rights,
-		.msg_controllen = sizeof(rights),
-	};
-	int fd;
-
-	if (recvmsg(3, &message, MSG_CMSG_CLOEXEC) < 0 || !CMSG_FIRSTHDR(&message))
-		return answer(-1);
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
-	if (pread(fd, text, sizeof(text) - 1, 0) < 0)
-		return answer(-1);
-	printf("read '%s'", text);
-	abuse_file(fd);
-	tell("hand on", sendmsg(3, &message, 0));
-	printf("\n");
-	return 0;
 }
 
 static int open_socket(void)

@@ -278,51 +278,6 @@ static void seven_descriptors_fit_into_the_smallest_limit(void **state)
 	close(null);
 }
 
-static void send_file(int end, const char *path)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} rights = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
-				 .cmsg_level = SOL_SOCKET,
-				 .cmsg_type = SCM_RIGHTS } };
-	struct iovec data = { "1", 1 };
-	struct msghdr message = {
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = &rights,
-		.msg_controllen = sizeof(rights),
-	};
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	assert_true(fd >= 0);
-	memcpy(CMSG_DATA(&rights.header), &fd, sizeof(fd));
-	assert_int_equal(sendmsg(end, &message, 0), 1);
-	close(fd);
-}
-
-static void a_file_that_is_handed_over_can_be_read_and_nothing_else(void **state)
-{
-	const char *const arguments[] = { "payload", "take", NULL };
-	struct spawn_options options = options_for(arguments);
-	struct spawn_fd fd = { .target = 3 };
-	char path[64];
-	int pair[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	snprintf(path, sizeof(path), "%s/rule", content);
-	send_file(pair[0], path);
-	fd.fd = pair[1];
-	options.fds = &fd;
-	options.n_fds = 1;
-	run_options(&options, 5000);
-	assert_string_equal(run.output,
-			    "read 'a rule', write EBADF, flock EPERM, lease EPERM, notify EPERM, ioctl EPERM, "
-			    "chmod EPERM, times EPERM, execute EPERM, hand on EPERM\n");
-	close(pair[0]);
-	close(pair[1]);
-}
-
 static void run_with_memfd(const char *act, const char *output)
 {
 	const char *const arguments[] = { "payload", act, NULL };
@@ -835,7 +790,6 @@ static int run_all(void)
 		cmocka_unit_test_teardown(its_environment_is_what_was_given, end_run),
 		cmocka_unit_test_teardown(it_inherits_the_given_descriptors_and_no_other, end_run),
 		cmocka_unit_test_teardown(seven_descriptors_fit_into_the_smallest_limit, end_run),
-		cmocka_unit_test_teardown(a_file_that_is_handed_over_can_be_read_and_nothing_else, end_run),
 		cmocka_unit_test_teardown(what_it_inherited_it_cannot_lock_seal_or_punch, end_run),
 		cmocka_unit_test_teardown(a_file_that_was_passed_to_it_can_be_read_and_nothing_else, end_run),
 		cmocka_unit_test_teardown(every_namespace_is_its_own, end_run),

@@ -25,7 +25,7 @@
 enum ask_kind {
 	ASK_REQUEST = 1, /* gate: struct ask_request, then the path without NUL */
 	ASK_ANSWER,      /* solution: struct ask_answer */
-	ASK_AUTHORIZE,   /* solution: struct ask_authorize */
+	ASK_AUTHORIZE,   /* solution: struct ask_authorize; again when its content is new */
 };
 
 #define ASK_MAX_PATH 4096u

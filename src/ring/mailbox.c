@@ -148,6 +148,8 @@ int mailbox_reader_open(struct mailbox_reader **ret_reader, int fd)
 	r = map_shared(fd, &reader->shared);
 	if (r < 0)
 		return r;
+	/* Where an earlier reader stopped.  The solution can write there too, and would fool itself. */
+	reader->head = atomic_load(&reader->shared->head);
 	*ret_reader = take_ptr(reader);
 	return 0;
 }

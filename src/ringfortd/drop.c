@@ -61,6 +61,14 @@ int drop_sensor(void)
 	return keep_capabilities(wanted & permitted());
 }
 
+int drop_gate(void)
+{
+	uint64_t wanted = 1ull << CAP_SYS_ADMIN | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER |
+			  1ull << CAP_LEASE | 1ull << CAP_IPC_LOCK;
+
+	return keep_capabilities(wanted & permitted());
+}
+
 int drop_control(uid_t uid, gid_t gid)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)

@@ -14,6 +14,12 @@
  */
 int drop_sensor(void);
 
+/**
+ * drop_gate() - keep CAP_SYS_ADMIN (fanotify), CAP_DAC_READ_SEARCH and CAP_FOWNER (the kernel opens files
+ * in our name), CAP_LEASE (to see writers), CAP_IPC_LOCK (to stay in memory); no new privileges
+ */
+int drop_gate(void);
+
 /** drop_control() - another user, no groups, no capabilities, no new privileges */
 int drop_control(uid_t uid, gid_t gid);
 

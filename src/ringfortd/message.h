@@ -17,7 +17,7 @@
 #define MESSAGE_SLOTS 64     /* solutions of one daemon */
 #define MESSAGE_CONTROL_SLOT 255 /* the control process' own barriers */
 #define MESSAGE_CLASSES 16   /* visibility classes; class 0 sees every type and is control's own */
-#define MESSAGE_MAX_FDS 3
+#define MESSAGE_MAX_FDS 5
 
 enum message_kind {
 	/* supervisor to sensor */
@@ -25,6 +25,19 @@ enum message_kind {
 	MESSAGE_WAKE,     /* slot, class, value[0] run; fd: write end of the solution's pipe */
 	MESSAGE_GONE,     /* slot: close its pipe, forget its subscription */
 	MESSAGE_MARK,     /* value[0] pid, value[1] start_ns: events of the self-test */
+	/* supervisor to gate */
+	MESSAGE_VOTER,    /* slot, value[0] run, value[1] MESSAGE_TERMS(); fds: as struct voter_channel */
+			  /* (and MESSAGE_GONE: slot) */
+	MESSAGE_OWN,      /* value[0] pid, value[1] 1 a process of ours, 0 no longer */
+	MESSAGE_GUARD,    /* value[0] place, text: for the log; fd: a file of the file system to guard */
+	MESSAGE_CRITICAL, /* fd: struct critical_set, packed */
+	MESSAGE_FORGIVE,  /* slot: the operator resets its circuit breaker */
+	/* gate to supervisor */
+	MESSAGE_ALIVE,    /* a few times a second */
+	MESSAGE_MOUNTED,  /* the host's mounts changed: guard again */
+	MESSAGE_DEMOTED,  /* slot: its circuit breaker opened */
+	/* control to supervisor, and on to the gate */
+	MESSAGE_GATE,     /* value[0] ticket, value[1] 1: let everything through, 0: decide again */
 	/* control to sensor */
 	MESSAGE_SUBSCRIBE, /* slot, value[0] types, value[1] run */
 	MESSAGE_BARRIER,   /* slot, class, value[0] token, value[1] run */
@@ -41,8 +54,14 @@ enum message_kind {
 	MESSAGE_PROBE,    /* slot: try its content in a throw-away process */
 	MESSAGE_COMMAND,  /* slot, value[0] ticket, value[1] enum wire_operation */
 	MESSAGE_SELFTEST, /* perform the acts */
-	MESSAGE_GATE,     /* value[0] ticket, value[1] 1: let everything through, 0: decide again */
 };
+
+/* What MESSAGE_VOTER says of a solution beside its descriptors. */
+#define MESSAGE_TERMS(acts, shadow, closed) \
+	((uint64_t)(acts) | (uint64_t)((shadow) != 0) << 32 | (uint64_t)((closed) != 0) << 33)
+#define MESSAGE_TERMS_ACTS(terms) ((uint32_t)(terms))
+#define MESSAGE_TERMS_SHADOW(terms) ((terms) >> 32 & 1)
+#define MESSAGE_TERMS_CLOSED(terms) ((terms) >> 33 & 1)
 
 /* A solution, as the operator sees it. */
 struct message_solution {

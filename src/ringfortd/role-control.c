@@ -283,7 +283,9 @@ int role_control(const struct control_role *role)
 	int r;
 
 	control.role = role;
-	r = drop_control(role->uid, role->gid);
+	r = drop_urgency();
+	if (r == 0)
+		r = drop_control(role->uid, role->gid);
 	if (r < 0) {
 		log_error("cannot drop privileges: %s", strerror(-r));
 		return 1;

@@ -402,7 +402,9 @@ int role_sensor(const struct sensor_role *role)
 			  strerror(-r));
 		return 1;
 	}
-	r = drop_sensor();
+	r = drop_urgency();
+	if (r == 0)
+		r = drop_sensor();
 	if (r < 0) {
 		log_error("cannot drop privileges: %s", strerror(-r));
 		return 1;

@@ -13,6 +13,7 @@
 #include "ring/broadcast.h"
 #include "ringfortd/drop.h"
 #include "ringfortd/page.h"
+#include "ringfortd/role-life.h"
 #include "ringfortd/role.h"
 #include "ringfortd/supervisor.h"
 
@@ -33,7 +34,6 @@
 
 #define JOURNALD_SOCKET "/run/systemd/journal/socket"
 #define GROUP "ringfort"
-#define ROLE_PATIENCE_US 3000000
 #define MESSAGES_A_TURN 64 /* of control: signals have their turn however many it sends */
 
 /* What the roles are handed; the supervisor's copies are closed when they run. */
@@ -173,44 +173,6 @@ static int open_journald(void)
 	return take_fd(&fd);
 }
 
-static int compare_fds(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-/* In a role: every descriptor but these is somebody else's. */
-static void keep_only(int *fds, size_t n)
-{
-	unsigned int next = 3;
-
-	qsort(fds, n, sizeof(fds[0]), compare_fds);
-	for (size_t i = 0; i < n; i++) {
-		if (fds[i] < (int)next)
-			continue;
-		if ((unsigned)fds[i] > next)
-			close_range(next, (unsigned)fds[i] - 1, 0);
-		next = (unsigned)fds[i] + 1;
-	}
-	close_range(next, ~0u, 0);
-}
-
-static void begin_role(const char *name, const struct config *config)
-{
-	char title[16];
-	int r;
-
-	snprintf(title, sizeof(title), "ringfort-%.6s", name);
-	prctl(PR_SET_NAME, title);
-	log_open(name, (enum log_level)config->log_level);
-	/* Ctrl-C reaches the group: the supervisor ends the roles in its own order. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
-	r = drop_urgency();
-	if (r < 0)
-		log_warning("cannot become a batch task: %s, ignoring", strerror(-r));
-}
-
 static pid_t start_sensor(const struct supervisor *supervisor, const struct hand_over *hand)
 {
 	struct sensor_role role = { .supervisor_fd = hand->to_sensor[1],
@@ -222,8 +184,8 @@ static pid_t start_sensor(const struct supervisor *supervisor, const struct hand
 
 	if (pid != 0)
 		return pid;
-	begin_role("sensor", supervisor->config);
-	keep_only((int[]){ role.supervisor_fd, role.control_fd, role.page_fd }, 3);
+	role_begin("sensor", supervisor->config);
+	role_keep_only((int[]){ role.supervisor_fd, role.control_fd, role.page_fd }, 3);
 	_exit(role_sensor(&role));
 }
 
@@ -236,7 +198,7 @@ static pid_t start_control(const struct supervisor *supervisor, const struct han
 				     .listen_fd = hand->listen_fd,
 				     .findings_fd = hand->findings_fd,
 				     .journald_fd = hand->journald_fd,
-				     .history_fd = -1,
+				     .history_fd = supervisor->gate.history_reader,
 				     .uid = control_uid(supervisor->config),
 				     .gid = control_uid(supervisor->config),
 				     .config = supervisor->config };
@@ -244,8 +206,8 @@ static pid_t start_control(const struct supervisor *supervisor, const struct han
 
 	if (pid != 0)
 		return pid;
-	begin_role("control", supervisor->config);
-	keep_only((int[]){ role.supervisor_fd, role.sensor_fd, role.page_fd, role.ring_fd, role.listen_fd,
+	role_begin("control", supervisor->config);
+	role_keep_only((int[]){ role.supervisor_fd, role.sensor_fd, role.page_fd, role.ring_fd, role.listen_fd,
 			   role.findings_fd, role.journald_fd, role.history_fd }, 8);
 	_exit(role_control(&role));
 }
@@ -331,6 +293,8 @@ static void on_control(evutil_socket_t fd, short what, void *userdata)
 		message.text[sizeof(message.text) - 1] = '\0';
 		if (message.kind == MESSAGE_SELFTEST)
 			selftest_run(supervisor);
+		else if (message.kind == MESSAGE_GATE)
+			gate_keeper_message(&supervisor->gate, &message);
 		else if (message.slot < supervisor->n_units)
 			unit_message(supervisor->units[message.slot], &message);
 	}
@@ -355,6 +319,7 @@ static void on_child(evutil_socket_t signal_number, short what, void *userdata)
 		log_error("the control process ended (status %#x), so ringfortd ends", status);
 		supervisor_end(supervisor, EX_SOFTWARE);
 	}
+	gate_keeper_ended(&supervisor->gate);
 }
 
 static void on_signal(evutil_socket_t signal_number, short what, void *userdata)
@@ -390,20 +355,6 @@ static int open_loop(struct supervisor *supervisor)
 	return r;
 }
 
-/* Their sockets are closed, so they end; one that does not is killed. */
-static void end_role(pid_t pid)
-{
-	for (int waited = 0; pid > 0 && waited < ROLE_PATIENCE_US; waited += 10000) {
-		if (waitpid(pid, NULL, WNOHANG) == pid)
-			return;
-		usleep(10000);
-	}
-	if (pid > 0) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
-}
-
 static void remove_runtime(const struct paths *paths)
 {
 	static const char *const names[] = { "control.sock", "lock" };
@@ -419,6 +370,8 @@ static void remove_runtime(const struct paths *paths)
 static void close_all(struct supervisor *supervisor, struct hand_over *hand)
 {
 	supervisor->ending = true;
+	/* First: from now on nothing of ours is decided about. */
+	gate_keeper_close(&supervisor->gate);
 	units_stop(supervisor);
 	selftest_done(supervisor);
 	hand_over_close(hand);
@@ -426,8 +379,8 @@ static void close_all(struct supervisor *supervisor, struct hand_over *hand)
 	supervisor->control_fd = close_fd(supervisor->control_fd);
 	hand->to_sensor[0] = close_fd(hand->to_sensor[0]);
 	hand->to_control[0] = close_fd(hand->to_control[0]);
-	end_role(supervisor->control_pid);
-	end_role(supervisor->sensor_pid);
+	role_end(supervisor->control_pid);
+	role_end(supervisor->sensor_pid);
 	cgroup_tree_close(supervisor->cgroups);
 	/* Only who holds the lock may take the runtime folder away. */
 	if (hand->lock_fd >= 0)
@@ -455,6 +408,8 @@ static int start(struct supervisor *supervisor, struct hand_over *hand)
 		return r;
 	}
 	r = units_first_class(supervisor);
+	if (r == 0)
+		r = gate_keeper_open(&supervisor->gate, supervisor);
 	if (r < 0)
 		return r;
 	r = start_roles(supervisor, hand);
@@ -477,12 +432,14 @@ int role_supervisor(const struct paths *paths, const struct config *config)
 	supervisor.config = config;
 	supervisor.sensor_fd = supervisor.control_fd = -1;
 	supervisor.selftest_go = supervisor.selftest_result = -1;
+	supervisor.gate.fd = supervisor.gate.history_writer = supervisor.gate.history_reader = -1;
 	signal(SIGPIPE, SIG_IGN);
 	r = start(&supervisor, &hand);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
 		supervisor.result = r == -EPERM || r == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 	} else {
+		gate_keeper_start(&supervisor.gate);
 		units_start(&supervisor);
 		log_info("ringfortd %s with %u solutions; control socket %s/control.sock",
 			 RINGFORT_VERSION, supervisor.n_units, paths->runtime);

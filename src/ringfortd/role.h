@@ -43,6 +43,16 @@ struct control_role {
 /** role_control() - reads mailboxes, keeps findings, serves the control socket; unprivileged */
 int role_control(const struct control_role *role);
 
+struct gate_role {
+	int supervisor_fd; /* messages */
+	int history_fd;    /* verdicts and numbers, to write */
+	uint32_t epoch;    /* number of its life */
+	const struct config *config;
+};
+
+/** role_gate() - owns the fanotify group: asks solutions, answers the kernel */
+int role_gate(const struct gate_role *role);
+
 /** role_selftest() - performs one act of each type; writes the mask of those that worked to fd */
 int role_selftest(int fd);
 

@@ -15,6 +15,8 @@
 #include "host/solution.h"
 #include "host/spawn.h"
 #include "host/throwaway.h"
+#include "ringfortd/ask-channel.h"
+#include "ringfortd/gate-keeper.h"
 #include "ringfortd/message.h"
 #include "ringfortd/paths.h"
 
@@ -44,6 +46,10 @@ struct unit {
 	struct solution machine;
 	struct cgroup *cgroup;
 	struct spawned process;
+	struct ask_channel ask; /* while it runs and may decide */
+	int wake;               /* its pipe, to write: of the sensor and the gate */
+	uint32_t authorize;     /* acts that it may decide */
+	bool shadow, fail_closed;
 	struct event *ended, *due;
 	struct cgroup_usage usage; /* of the last run */
 	uint64_t n_oom_kills;
@@ -71,6 +77,7 @@ struct supervisor {
 	uint32_t host_mnt_ns;
 	struct unit *units[MESSAGE_SLOTS];
 	uint32_t n_units;
+	struct gate_keeper gate;
 	pid_t selftest_pid;
 	int selftest_go, selftest_result; /* pipes to and from the child */
 	struct event *selftest_ended;
@@ -98,13 +105,14 @@ void units_start(struct supervisor *supervisor);
 void units_stop(struct supervisor *supervisor); /* kills all, waits for them, frees */
 void unit_input(struct unit *unit, const struct solution_input *input);
 void unit_message(struct unit *unit, const struct message *message);
+void unit_demoted(struct unit *unit); /* by the gate: it missed too often, or answered nonsense */
 
 #define UNIT_PROBE_FIRST_UID 64 /* users of content probes follow those of the solutions */
 
 /* What the host's plan leaves to us: the library, the environment. */
 struct unit_plan {
 	struct plan plan;
-	const char *environment[6];
+	const char *environment[7];
 	char content[512];
 };
 

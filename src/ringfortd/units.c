@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "ring/ask.h"
 #include "ring/broadcast.h"
 #include "ring/channel.h"
 #include "ring/mailbox.h"
@@ -18,6 +19,7 @@
 #define RING_TARGET 3
 #define MAILBOX_TARGET 4
 #define WAKE_TARGET 5
+#define MAX_FDS 7
 #define NEWS_NS 3000000000ull /* what control said of a solution's health is old after that */
 #define LIBRARY_TARGET "/ringfort/lib/libringfort.so.0"
 
@@ -104,9 +106,52 @@ static void unit_down(struct unit *unit)
 		unit->n_oom_kills += unit->usage.n_oom_kills;
 	}
 	unit->cgroup = cgroup_free(unit->cgroup);
+	gate_keeper_own(&unit->supervisor->gate, unit->process.pid, false);
+	if (unit->ask.requests >= 0) {
+		ask_channel_close(&unit->ask);
+		gate_keeper_voter(&unit->supervisor->gate, unit);
+	}
+	unit->wake = close_fd(unit->wake);
 	spawned_done(&unit->process);
 	unit->process = SPAWNED_NONE;
 	supervisor_tell_sensor(unit->supervisor, &gone, NULL);
+}
+
+/* What it needs to decide, when it may: the gate's ends stay with us. */
+static int open_ask(struct unit *unit, struct unit_plan *plan, char ask[64])
+{
+	int r;
+
+	unit->authorize = unit->supervisor->gate.history_writer < 0 ? 0 : plan->plan.authorize;
+	unit->shadow = plan->plan.mode == CONFIG_SHADOW;
+	unit->fail_closed = plan->plan.miss == MANIFEST_FAIL_CLOSED;
+	if (!unit->authorize)
+		return 0;
+	r = ask_channel_open(&unit->ask);
+	if (r < 0)
+		return r;
+	snprintf(ask, 64, ASK_VARIABLE "=" ASK_FORMAT, ASK_REQUESTS_TARGET, ASK_ANSWERS_TARGET,
+		 ASK_FILES_TARGET, ASK_GATE_TARGET, unit->authorize);
+	plan->environment[5] = ask;
+	/* Somebody waits for what it says. */
+	plan->plan.options.urgent = true;
+	return 0;
+}
+
+static size_t list_fds(const struct unit *unit, struct spawn_fd fds[MAX_FDS], int mailbox_fd, int wake_read)
+{
+	const struct spawn_fd all[MAX_FDS] = {
+		{ unit->supervisor->classes[unit->class].reader_fd, RING_TARGET },
+		{ mailbox_fd, MAILBOX_TARGET },
+		{ wake_read, WAKE_TARGET },
+		{ unit->ask.requests, ASK_REQUESTS_TARGET },
+		{ unit->ask.answers, ASK_ANSWERS_TARGET },
+		{ unit->ask.solution_files, ASK_FILES_TARGET },
+		{ unit->ask.solution_wake, ASK_GATE_TARGET },
+	};
+
+	memcpy(fds, all, sizeof(all));
+	return unit->authorize ? MAX_FDS : 3;
 }
 
 /* The channel, the process, and both ends told to those who hold them. */
@@ -117,10 +162,10 @@ static int unit_up(struct unit *unit)
 	struct message mailbox = { .kind = MESSAGE_MAILBOX, .slot = unit->slot, .class = unit->class };
 	_cleanup_(closep) int mailbox_fd = -1;
 	_cleanup_(closep) int wake_read = -1;
-	_cleanup_(closep) int wake_write = -1;
 	static struct unit_plan plan;
 	const char *step = "prepare";
-	char channel[64];
+	struct spawn_fd fds[MAX_FDS];
+	char channel[64], ask[64];
 	int ends[2], r;
 
 	r = unit_plan(unit, PLAN_RUN, &plan);
@@ -131,22 +176,23 @@ static int unit_up(struct unit *unit)
 	if (r < 0)
 		return r;
 	wake_read = ends[0];
-	wake_write = ends[1];
+	unit->wake = ends[1];
 	r = cgroup_new(&unit->cgroup, supervisor->cgroups, unit->manifest.name,
 		       &plan.plan.limits);
-	if (r < 0)
+	if (r == 0)
+		r = open_ask(unit, &plan, ask);
+	if (r < 0) {
+		unit_down(unit);
 		return r;
-	const struct spawn_fd fds[] = { { supervisor->classes[unit->class].reader_fd, RING_TARGET },
-					{ mailbox_fd, MAILBOX_TARGET },
-					{ wake_read, WAKE_TARGET } };
+	}
+	plan.plan.options.n_fds = list_fds(unit, fds, mailbox_fd, wake_read);
 	snprintf(channel, sizeof(channel), CHANNEL_VARIABLE "=" CHANNEL_FORMAT, RING_TARGET,
 		 MAILBOX_TARGET, WAKE_TARGET, unit->slot);
 	wake.value[0] = mailbox.value[0] = ++unit->run;
 	plan.environment[4] = channel;
 	plan.plan.options.fds = fds;
-	plan.plan.options.n_fds = 3;
 	plan.plan.options.cgroup = unit->cgroup;
-	supervisor_tell_sensor(supervisor, &wake, &wake_write);
+	supervisor_tell_sensor(supervisor, &wake, &unit->wake);
 	r = host_spawn(&plan.plan.options, &unit->process, &step);
 	if (r < 0) {
 		log_error("solution %s: cannot start: %s: %s", unit->manifest.name, step, strerror(-r));
@@ -158,6 +204,10 @@ static int unit_up(struct unit *unit)
 		unit_down(unit);
 		return -ENOMEM;
 	}
+	ask_channel_born(&unit->ask);
+	gate_keeper_own(&supervisor->gate, unit->process.pid, true);
+	if (unit->ask.requests >= 0)
+		gate_keeper_voter(&supervisor->gate, unit);
 	tell_view(unit);
 	supervisor_tell_control(supervisor, &mailbox,
 				(int[]){ mailbox_fd, supervisor->classes[unit->class].reader_fd,
@@ -258,6 +308,8 @@ static void unit_command(struct unit *unit, const struct message *message)
 		snprintf(done.text, sizeof(done.text), "%s", unit->unusable);
 	}
 	input = (struct solution_input){ .event = events[message->value[1] - 6] };
+	if (input.event == SOLUTION_OPERATOR_RESET)
+		gate_keeper_forgive(&unit->supervisor->gate, unit->slot);
 	unit_input(unit, &input);
 	done.value[0] = message->value[0];
 	supervisor_tell_control(unit->supervisor, &done, NULL, 0);
@@ -297,9 +349,18 @@ void unit_message(struct unit *unit, const struct message *message)
 	}
 }
 
+void unit_demoted(struct unit *unit)
+{
+	snprintf(unit->last_fault, sizeof(unit->last_fault), "missed too many verdicts: not asked for a while");
+	log_warning("solution %s: %s", unit->manifest.name, unit->last_fault);
+	tell_view(unit);
+}
+
 int unit_init(struct unit *unit)
 {
 	unit->process = SPAWNED_NONE;
+	unit->ask = ASK_CHANNEL_NONE;
+	unit->wake = -1;
 	unit->probe.run = THROWAWAY_NONE;
 	unit->due = evtimer_new(unit->supervisor->base, on_due, unit);
 	solution_init(&unit->machine, on_changed, unit);

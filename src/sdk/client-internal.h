@@ -34,5 +34,6 @@ struct ringfort_client {
 int requests_open(struct requests **ret_requests);
 struct requests *requests_close(struct requests *requests);
 bool requests_waiting(const struct requests *requests);
+int requests_renew(struct requests *requests); /* content is new: what was remembered of it is void */
 
 #endif

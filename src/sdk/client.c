@@ -240,6 +240,10 @@ _public_ int ringfort_client_reload_done(struct ringfort_client *client, const c
 	uint64_t generation = mailbox_generation(client->mailbox);
 	int r;
 
+	/* First: an answer that was remembered under the old content is no longer ours. */
+	r = requests_renew(client->requests);
+	if (r < 0)
+		return r;
 	r = mailbox_put(client->mailbox, MAILBOX_RELOADED, &generation, sizeof(generation),
 			reason ? reason : "", reason ? strnlen(reason, 512) : 0);
 	if (r == 0)

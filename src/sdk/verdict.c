@@ -25,6 +25,7 @@ struct requests {
 	int files_fd;
 	int gate_fd;
 	uint32_t granted;
+	uint32_t acts; /* that we asked for */
 	uint32_t n_held;
 	struct held_file held[MAX_HELD]; /* of what is not answered yet; the oldest first */
 	struct ringfort_request request;
@@ -223,15 +224,27 @@ _public_ uint32_t ringfort_client_authorizable(const struct ringfort_client *cli
 	return client->requests ? client->requests->granted : 0;
 }
 
+static int authorize(struct requests *requests, uint32_t acts)
+{
+	const struct ask_authorize message = { .acts = acts };
+	int r = tell_gate(requests, ASK_AUTHORIZE, &message, sizeof(message));
+
+	if (r == 0)
+		requests->acts = acts;
+	return r;
+}
+
+/* The gate then forgets what it remembered of us. */
+int requests_renew(struct requests *requests)
+{
+	return requests && requests->acts ? authorize(requests, requests->acts) : 0;
+}
+
 _public_ int ringfort_client_authorize(struct ringfort_client *client, uint32_t acts)
 {
-	const struct ask_authorize authorize = { .acts = acts };
-
 	if (acts & ~ringfort_client_authorizable(client))
 		return -EACCES;
-	if (!client->requests)
-		return 0;
-	return tell_gate(client->requests, ASK_AUTHORIZE, &authorize, sizeof(authorize));
+	return client->requests ? authorize(client->requests, acts) : 0;
 }
 
 _public_ int ringfort_client_next_request(struct ringfort_client *client,

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fan - fanotify permission events. */
+#include "gate/fan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Linux 6.13: an event whose file could not be opened says so. */
+#ifndef FAN_REPORT_FD_ERROR
+#define FAN_REPORT_FD_ERROR 0x00002000
+#endif
+#ifndef FAN_MARK_EVICTABLE
+#define FAN_MARK_EVICTABLE 0x00000200
+#endif
+
+int fan_open(int *ret_group)
+{
+	const unsigned int flags = FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK |
+				   FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS;
+	const unsigned int file_flags = O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NOATIME;
+	int group = fanotify_init(flags | FAN_REPORT_FD_ERROR, file_flags);
+
+	if (group < 0 && errno == EINVAL)
+		group = fanotify_init(flags, file_flags);
+	if (group < 0)
+		return -errno;
+	*ret_group = group;
+	return 0;
+}
+
+static int mark(int group, unsigned int flags, int file)
+{
+	char path[32];
+
+	/* By the descriptor's own name: one of O_PATH is refused where a path is not. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	return fanotify_mark(group, flags, FAN_OPEN_EXEC_PERM, AT_FDCWD, path) < 0 ? -errno : 0;
+}
+
+int fan_mark(int group, int file)
+{
+	return mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, file);
+}
+
+int fan_unmark(int group, int file)
+{
+	return mark(group, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, file);
+}
+
+static int take_events(const char *buffer, ssize_t n, struct fan_event events[FAN_EVENTS])
+{
+	const struct fanotify_event_metadata *event = (const void *)buffer;
+	int n_events = 0;
+
+	for (; FAN_EVENT_OK(event, n); event = FAN_EVENT_NEXT(event, n)) {
+		if (event->vers != FANOTIFY_METADATA_VERSION)
+			return -EPROTO;
+		events[n_events++] = (struct fan_event){
+			.fd = event->mask & FAN_Q_OVERFLOW || event->fd < 0 ? -1 : event->fd,
+			.pid = (uint32_t)event->pid,
+			.act = RINGFORT_ACT_EXEC,
+		};
+	}
+	return n_events;
+}
+
+int fan_read(int group, struct fan_event events[FAN_EVENTS])
+{
+	_Alignas(struct fanotify_event_metadata)
+	char buffer[FAN_EVENTS * sizeof(struct fanotify_event_metadata)];
+	ssize_t n = read(group, buffer, sizeof(buffer));
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	return take_events(buffer, n, events);
+}
+
+int fan_answer(int group, int fd, enum ringfort_verdict verdict)
+{
+	const struct fanotify_response response = {
+		.fd = fd,
+		.response = verdict == RINGFORT_VERDICT_DENY ? FAN_DENY : FAN_ALLOW,
+	};
+
+	return write(group, &response, sizeof(response)) < 0 ? -errno : 0;
+}
+
+/* By the number: the file itself, and no name that could lead elsewhere. */
+static int remember(int group, unsigned int flags, int fd)
+{
+	return fanotify_mark(group, flags | FAN_MARK_IGNORED_MASK, FAN_OPEN_EXEC_PERM, fd, NULL) < 0 ? -errno : 0;
+}
+
+int fan_remember(int group, int fd)
+{
+	int r = remember(group, FAN_MARK_ADD | FAN_MARK_EVICTABLE, fd);
+
+	return r == -EINVAL ? remember(group, FAN_MARK_ADD, fd) : r;
+}
+
+int fan_forget(int group, int fd)
+{
+	return remember(group, FAN_MARK_REMOVE, fd);
+}
+
+int fan_forget_all(int group)
+{
+	return fanotify_mark(group, FAN_MARK_FLUSH, 0, AT_FDCWD, NULL) < 0 ? -errno : 0;
+}

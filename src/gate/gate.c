@@ -1,0 +1,691 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gate - the kernel's questions, who is asked, and what becomes of the answers. */
+#include "gate/gate.h"
+
+#include "base/cleanup.h"
+#include "gate/cache.h"
+#include "gate/fan.h"
+#include "gate/mounts.h"
+#include "gate/question.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CACHE_ENTRIES 65536
+#define MAX_REMEMBERED 16384 /* ignore marks in the kernel: to drop them all takes it 8 ms */
+#define ROUNDS 16            /* of a call: then others have their turn */
+#define SOURCES 16           /* of a round */
+
+/* In epoll's data: a slot, or one of these. */
+enum source {
+	SOURCE_FAN = DECISION_VOICES,
+	SOURCE_TIMER,
+};
+
+struct gate {
+	struct gate_options options;
+	struct history_numbers *numbers;
+	struct questions *questions;
+	struct cache *cache;
+	struct mounts *mounts;
+	struct voter *voters[DECISION_VOICES];
+	uint32_t guarded; /* places, a bit each */
+	uint32_t own[GATE_OWN_MAX];
+	uint32_t n_own;
+	uint64_t generation;   /* of all that was remembered */
+	uint32_t n_remembered; /* ignore marks set since they were dropped last */
+	uint64_t now_ns;
+	bool timer_armed;
+	int group, epoll_fd, timer_fd;
+	struct file_path path; /* of the event that is looked at */
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+static void tell(const struct gate *gate, enum gate_news news, uint32_t slot, const struct history_entry *entry)
+{
+	if (gate->options.told)
+		gate->options.told(gate->options.userdata, news, slot, entry);
+}
+
+static struct cache_key key_of(const struct file *file, uint32_t act)
+{
+	return (struct cache_key){ .dev = file->dev, .ino = file->ino, .size = file->size,
+				   .ctime_ns = file->ctime_ns, .act = act };
+}
+
+/* ---- behind the answer -------------------------------------------------------------------------- */
+
+static void fill_entry(struct history_entry *entry, const struct question *question)
+{
+	*entry = (struct history_entry){
+		.time_ns = question->time_ns, .dev = question->file.dev, .ino = question->file.ino,
+		.act = question->act, .verdict = question->decision.verdict, .pid = question->pid,
+		.us = question->us, .overridden = question->decision.overridden,
+		.foreign_ns = question->foreign_ns, .n_reasons = (uint8_t)question->n_voices,
+		.n_voices = question->n_voices,
+	};
+	memcpy(entry->path, question->path, sizeof(entry->path));
+	memcpy(entry->reasons, question->voices, question->n_voices * sizeof(question->voices[0]));
+}
+
+/* Nothing more is expected: into the history, and perhaps into the table. */
+static void settle(struct gate *gate, struct question *question)
+{
+	struct cache_key key = key_of(&question->file, question->act);
+	struct cache_value value = { .generation = gate->generation, .time_ns = gate->now_ns,
+				     .verdict = question->decision.verdict };
+	struct history_entry entry;
+
+	fill_entry(&entry, question);
+	entry.id = history_add(gate->options.history, &entry);
+	value.id = entry.id;
+	if (question->memory != FILE_ASK_AGAIN && question->generation == gate->generation)
+		cache_put(gate->cache, &key, &value);
+	question_end(gate->questions, question);
+	gate->numbers->n_pending = questions_n(gate->questions);
+	if (entry.verdict == RINGFORT_VERDICT_DENY)
+		tell(gate, GATE_DENIED, 0, &entry);
+	if (entry.overridden)
+		tell(gate, GATE_OVERRIDDEN, 0, &entry);
+}
+
+/*
+ * Where the verdict may be kept.  In the kernel it is marked first and looked at then: what was written
+ * since it was judged shows in the time of its change, what is written from now on clears the mark.
+ */
+static void remember(struct gate *gate, struct question *question)
+{
+	if (!question->decision.remember || question->generation != gate->generation)
+		return;
+	question->memory = file_memory(&question->file, question->fd, (int64_t)clock_ns(CLOCK_REALTIME));
+	if (question->memory != FILE_IN_KERNEL || question->decision.verdict != RINGFORT_VERDICT_ALLOW)
+		return;
+	if (gate->n_remembered >= MAX_REMEMBERED)
+		gate_forget(gate);
+	if (fan_remember(gate->group, question->fd) < 0)
+		return;
+	gate->n_remembered++;
+	if (!file_same(&question->file, question->fd)) {
+		fan_forget(gate->group, question->fd);
+		question->memory = FILE_ASK_AGAIN;
+	}
+}
+
+/* ---- the answer --------------------------------------------------------------------------------- */
+
+/* Its number is the kernel's name of the question: closed only when it is answered. */
+static void answer(struct gate *gate, int fd, enum ringfort_verdict verdict)
+{
+	if (fan_answer(gate->group, fd, verdict) < 0)
+		gate->numbers->n_unanswered++;
+	else if (verdict == RINGFORT_VERDICT_DENY)
+		gate->numbers->n_denied++;
+}
+
+static void at_once(struct gate *gate, int fd)
+{
+	answer(gate, fd, RINGFORT_VERDICT_ALLOW);
+	close(fd);
+	gate->numbers->n_at_once++;
+}
+
+static void give(struct gate *gate, struct question *question, struct decision decision)
+{
+	answer(gate, question->fd, decision.verdict);
+	question->decision = decision;
+	question->us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
+	gate->numbers->n_decided++;
+	gate->numbers->n_overridden += decision.overridden;
+	remember(gate, question);
+	question->fd = close_fd(question->fd);
+}
+
+static bool all_heard(const struct question *question)
+{
+	for (uint32_t i = 0; i < question->n_voices; i++)
+		if (question->voices[i].answer == DECISION_WAITING)
+			return false;
+	return true;
+}
+
+static bool critical(const struct gate *gate, const struct file *file)
+{
+	return gate->options.is_critical &&
+	       gate->options.is_critical(gate->options.userdata, file->dev, file->ino);
+}
+
+/* What can be done with a question now that something is known of it. */
+static void advance(struct gate *gate, struct question *question)
+{
+	if (question->fd >= 0 && decision_ready(question->voices, question->n_voices))
+		give(gate, question, decision_make(question->voices, question->n_voices,
+						   critical(gate, &question->file), gate->options.deny_critical));
+	if (question->fd < 0 && all_heard(question))
+		settle(gate, question);
+}
+
+/* ---- asking ------------------------------------------------------------------------------------- */
+
+static void missed(struct gate *gate, uint32_t slot, enum decision_answer how)
+{
+	struct voter *voter = gate->voters[slot];
+
+	if (voter && voter_missed(voter, how, gate->now_ns)) {
+		/* Others decide now: what was remembered had its voice in it. */
+		gate_forget(gate);
+		tell(gate, GATE_DEMOTED, slot, NULL);
+	}
+}
+
+static void add_voice(struct question *question, const struct voter *voter)
+{
+	question->voices[question->n_voices++] = (struct decision_voice){
+		.slot = (uint8_t)voter->terms.slot,
+		.mode = (uint8_t)voter->terms.mode,
+		.miss = (uint8_t)voter->terms.miss,
+		.generation = voter->generation,
+	};
+}
+
+/* Who takes part in this act. */
+static uint32_t find_voters(struct gate *gate, uint32_t act, struct voter *voters[QUESTION_VOICES])
+{
+	uint32_t n = 0;
+
+	for (uint32_t slot = 0; slot < DECISION_VOICES && n < QUESTION_VOICES; slot++)
+		if (gate->voters[slot] && voter_takes_part(gate->voters[slot], act, gate->now_ns))
+			voters[n++] = gate->voters[slot];
+	return n;
+}
+
+static void arm_timer(struct gate *gate, uint64_t deadline_ns)
+{
+	const struct itimerspec at = { .it_value = { .tv_sec = (time_t)(deadline_ns / 1000000000),
+						     .tv_nsec = (long)(deadline_ns % 1000000000) } };
+
+	gate->timer_armed = timerfd_settime(gate->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0;
+}
+
+/*
+ * A place for a question.  Where all are taken, one that was answered and only waits for its last words
+ * makes room; where somebody waits in every one, there is none.
+ */
+static struct question *begin(struct gate *gate)
+{
+	struct question *question = question_begin(gate->questions);
+
+	if (question)
+		return question;
+	for (question = questions_first(gate->questions); question; question = question->later)
+		if (question->fd < 0) {
+			decision_expire(question->voices, question->n_voices);
+			settle(gate, question);
+			return question_begin(gate->questions);
+		}
+	return NULL;
+}
+
+/* No room to ask anybody: the miss modes decide. */
+static void decide_unasked(struct gate *gate, const struct fan_event *event, const struct file *file,
+			   struct voter *const voters[], uint32_t n)
+{
+	struct question question = { .n_voices = 0 };
+	struct decision decision;
+
+	for (uint32_t i = 0; i < n; i++) {
+		add_voice(&question, voters[i]);
+		question.voices[i].answer = DECISION_FULL;
+		voters[i]->numbers->n_full++;
+	}
+	decision = decision_make(question.voices, n, critical(gate, file), gate->options.deny_critical);
+	answer(gate, event->fd, decision.verdict);
+	close(event->fd);
+	gate->numbers->n_decided++;
+}
+
+static void ask(struct gate *gate, const struct fan_event *event, const struct file *file,
+		struct voter *const voters[], uint32_t n)
+{
+	struct question *question = begin(gate);
+	struct voter_question asked = { .act = event->act, .pid = event->pid, .fd = event->fd, .file = file,
+					.path = &gate->path };
+
+	if (!question) {
+		decide_unasked(gate, event, file, voters, n);
+		return;
+	}
+	file_path(&gate->path, event->fd);
+	question->fd = event->fd;
+	question->act = event->act;
+	question->pid = event->pid;
+	question->file = *file;
+	question->foreign_ns = !mounts_has(gate->mounts, file->mount);
+	question->generation = gate->generation;
+	question->asked_ns = gate->now_ns;
+	question->time_ns = clock_ns(CLOCK_REALTIME);
+	question->deadline_ns = gate->now_ns + gate->options.deadline_ms * 1000000ull;
+	history_path(question->path, gate->path.text);
+	asked.id = question->id;
+	asked.deadline_ns = question->deadline_ns;
+	asked.flags = question->foreign_ns ? RINGFORT_REQUEST_FOREIGN_NS : 0;
+	for (uint32_t i = 0; i < n; i++)
+		add_voice(question, voters[i]);
+	if (!gate->timer_armed)
+		arm_timer(gate, question->deadline_ns);
+	for (uint32_t i = 0; i < n; i++)
+		if (voter_ask(voters[i], &asked) < 0) {
+			question->voices[i].answer = DECISION_FULL;
+			missed(gate, voters[i]->terms.slot, DECISION_FULL);
+		}
+	gate->numbers->n_pending = questions_n(gate->questions);
+	advance(gate, question);
+}
+
+/* ---- events ------------------------------------------------------------------------------------- */
+
+/* Ours, a child of ours, or a helper that the kernel itself started (those are in no session). */
+static bool is_ours(const struct gate *gate, uint32_t pid)
+{
+	pid_t session = pid ? getsid((pid_t)pid) : 0;
+
+	if (session == 0)
+		return true;
+	for (uint32_t i = 0; i < gate->n_own; i++)
+		if (gate->own[i] == pid || gate->own[i] == (uint32_t)session)
+			return true;
+	return false;
+}
+
+/* The same file, with nobody who could be changing it: as before.  Return: whether it was answered */
+static bool answer_from_table(struct gate *gate, const struct fan_event *event, const struct file *file)
+{
+	struct cache_key key = key_of(file, event->act);
+	struct cache_value value;
+	struct history_entry entry;
+
+	if (!cache_find(gate->cache, &key, gate->generation, &value) ||
+	    file_memory(file, event->fd, (int64_t)clock_ns(CLOCK_REALTIME)) == FILE_ASK_AGAIN)
+		return false;
+	answer(gate, event->fd, value.verdict);
+	gate->numbers->n_cached++;
+	file_path(&gate->path, event->fd);
+	close(event->fd);
+	entry = (struct history_entry){
+		.time_ns = clock_ns(CLOCK_REALTIME), .dev = file->dev, .ino = file->ino, .act = event->act,
+		.verdict = value.verdict, .pid = event->pid, .cached = 1, .cached_from = value.id,
+		.foreign_ns = !mounts_has(gate->mounts, file->mount),
+	};
+	history_path(entry.path, gate->path.text);
+	entry.id = history_add(gate->options.history, &entry);
+	if (entry.verdict == RINGFORT_VERDICT_DENY)
+		tell(gate, GATE_DENIED, 0, &entry);
+	return true;
+}
+
+static void handle(struct gate *gate, const struct fan_event *event)
+{
+	struct voter *voters[QUESTION_VOICES];
+	struct file file;
+	uint32_t n;
+
+	if (event->fd < 0) {
+		gate->numbers->n_overflow++;
+		tell(gate, GATE_OVERFLOW, 0, NULL);
+		return;
+	}
+	gate->numbers->n_asked++;
+	n = gate->numbers->open ? 0 : find_voters(gate, event->act, voters);
+	if (n == 0 || is_ours(gate, event->pid) || file_read(&file, event->fd) < 0 || !S_ISREG(file.mode)) {
+		at_once(gate, event->fd);
+		return;
+	}
+	if (!gate->options.deny_critical && critical(gate, &file)) {
+		gate->numbers->n_critical++;
+		at_once(gate, event->fd);
+		return;
+	}
+	if (!answer_from_table(gate, event, &file))
+		ask(gate, event, &file, voters, n);
+}
+
+static int read_events(struct gate *gate)
+{
+	struct fan_event events[FAN_EVENTS];
+	int n = fan_read(gate->group, events);
+
+	for (int i = 0; i < n; i++)
+		handle(gate, &events[i]);
+	return n;
+}
+
+/* ---- answers of solutions -------------------------------------------------------------------------- */
+
+static void wrong(struct gate *gate, struct voter *voter)
+{
+	if (voter_wrong(voter, gate->now_ns)) {
+		gate_forget(gate);
+		tell(gate, GATE_DEMOTED, voter->terms.slot, NULL);
+	}
+}
+
+static void count_answer(struct voter *voter, const struct ask_answer *told, bool after)
+{
+	if (told->verdict == RINGFORT_VERDICT_DENY)
+		voter->numbers->n_denied++;
+	else
+		voter->numbers->n_allowed++;
+	voter->numbers->n_after += after;
+}
+
+/* Every number in it is the solution's: which question, whether it was asked, whether it may still answer. */
+static void take_answer(struct gate *gate, struct voter *voter, const struct ask_answer *told)
+{
+	struct question *question = question_find(gate->questions, told->id);
+	struct decision_voice *voice = question ? question_voice(question, voter->terms.slot) : NULL;
+
+	if (!voice || !question->open || voice->answer != DECISION_WAITING ||
+	    told->verdict >= _RINGFORT_VERDICT_N || gate->now_ns >= question->deadline_ns) {
+		wrong(gate, voter);
+		return;
+	}
+	voice->answer = told->verdict == RINGFORT_VERDICT_DENY ? DECISION_DENY : DECISION_ALLOW;
+	voice->remember = told->flags & RINGFORT_ANSWER_REMEMBER;
+	voice->us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
+	count_answer(voter, told, question->fd < 0);
+	advance(gate, question);
+}
+
+static void hear(struct gate *gate, struct voter *voter)
+{
+	struct ask_answer told;
+	int r;
+
+	voter_hear(voter);
+	for (int i = 0; i < VOTER_MESSAGES; i++) {
+		r = voter_take(voter, &told);
+		if (r == VOTER_NONE)
+			return;
+		if (r == VOTER_ANSWER)
+			take_answer(gate, voter, &told);
+		else if (r == VOTER_CHANGED)
+			gate_forget(gate);
+		else
+			wrong(gate, voter);
+	}
+}
+
+/* ---- deadlines -------------------------------------------------------------------------------------- */
+
+static void expire_voices(struct gate *gate, struct question *question)
+{
+	bool waited[QUESTION_VOICES];
+
+	for (uint32_t i = 0; i < question->n_voices; i++)
+		waited[i] = question->voices[i].answer == DECISION_WAITING;
+	decision_expire(question->voices, question->n_voices);
+	for (uint32_t i = 0; i < question->n_voices; i++) {
+		if (!waited[i])
+			continue;
+		question->voices[i].us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
+		missed(gate, question->voices[i].slot, DECISION_LATE);
+	}
+}
+
+static void expire(struct gate *gate)
+{
+	struct question *question;
+	uint64_t n_expirations;
+
+	if (read(gate->timer_fd, &n_expirations, sizeof(n_expirations)) < 0)
+		return;
+	gate->timer_armed = false;
+	while ((question = questions_first(gate->questions)) && question->deadline_ns <= gate->now_ns) {
+		gate->numbers->n_expired += question->fd >= 0;
+		expire_voices(gate, question);
+		advance(gate, question);
+	}
+	if (question)
+		arm_timer(gate, question->deadline_ns);
+}
+
+/* ---- the loop's side ---------------------------------------------------------------------------------- */
+
+static int serve(struct gate *gate, uint32_t source)
+{
+	int r = 0;
+
+	if (source == SOURCE_FAN)
+		r = read_events(gate);
+	else if (source == SOURCE_TIMER)
+		expire(gate);
+	else if (gate->voters[source])
+		hear(gate, gate->voters[source]);
+	return r < 0 ? r : 0;
+}
+
+int gate_process(struct gate *gate)
+{
+	for (int round = 0; round < ROUNDS; round++) {
+		struct epoll_event events[SOURCES];
+		int n = epoll_wait(gate->epoll_fd, events, SOURCES, 0);
+
+		if (n <= 0)
+			return n < 0 && errno != EINTR ? -errno : 0;
+		gate->now_ns = clock_ns(CLOCK_MONOTONIC);
+		for (int i = 0; i < n; i++) {
+			int r = serve(gate, events[i].data.u32);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+void gate_tick(struct gate *gate)
+{
+	if (mounts_changed(gate->mounts))
+		tell(gate, GATE_MOUNTED, 0, NULL);
+}
+
+static int watch(struct gate *gate, int fd, uint32_t source)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = source };
+
+	return epoll_ctl(gate->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+int gate_fd(const struct gate *gate)
+{
+	return gate->epoll_fd;
+}
+
+/* ---- what it is told ------------------------------------------------------------------------------------ */
+
+int gate_guard(struct gate *gate, uint32_t place, int file)
+{
+	int r = place < GATE_PLACES ? fan_mark(gate->group, file) : -EINVAL;
+
+	if (r == 0)
+		gate->guarded |= 1u << place;
+	gate->numbers->n_marks = (uint32_t)__builtin_popcount(gate->guarded);
+	return r;
+}
+
+int gate_own(struct gate *gate, uint32_t pid, bool add)
+{
+	for (uint32_t i = 0; i < gate->n_own; i++) {
+		if (gate->own[i] != pid)
+			continue;
+		if (!add)
+			gate->own[i] = gate->own[--gate->n_own];
+		return 0;
+	}
+	if (!add)
+		return 0;
+	if (gate->n_own == GATE_OWN_MAX)
+		return -ENOSPC;
+	gate->own[gate->n_own++] = pid;
+	return 0;
+}
+
+void gate_forget(struct gate *gate)
+{
+	gate->generation++;
+	if (gate->n_remembered && fan_forget_all(gate->group) == 0)
+		gate->n_remembered = 0;
+}
+
+int gate_voter_up(struct gate *gate, const struct voter_terms *terms, struct voter_channel *channel)
+{
+	struct voter *voter;
+	int r;
+
+	assert(terms->slot < DECISION_VOICES);
+	gate_voter_down(gate, terms->slot);
+	r = voter_open(&voter, terms, channel, &gate->numbers->voices[terms->slot]);
+	if (r < 0)
+		return r;
+	r = watch(gate, voter->channel.woken, terms->slot);
+	if (r < 0) {
+		voter_close(voter);
+		return r;
+	}
+	gate->voters[terms->slot] = voter;
+	gate_forget(gate);
+	return 0;
+}
+
+/* Nobody waits for an answer that cannot come. */
+static void release_from(struct gate *gate, uint32_t slot)
+{
+	struct question *question, *later;
+
+	for (question = questions_first(gate->questions); question; question = later) {
+		struct decision_voice *voice = question_voice(question, slot);
+
+		later = question->later;
+		if (!voice || voice->answer != DECISION_WAITING)
+			continue;
+		voice->answer = DECISION_GONE;
+		voice->us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
+		missed(gate, slot, DECISION_GONE);
+		advance(gate, question);
+	}
+}
+
+void gate_voter_down(struct gate *gate, uint32_t slot)
+{
+	if (!gate->voters[slot])
+		return;
+	gate->now_ns = clock_ns(CLOCK_MONOTONIC);
+	/* Its last words may lie there. */
+	hear(gate, gate->voters[slot]);
+	release_from(gate, slot);
+	gate->voters[slot]->numbers->acts = gate->voters[slot]->numbers->demoted = 0;
+	gate->voters[slot] = voter_close(gate->voters[slot]);
+	gate_forget(gate);
+}
+
+void gate_voter_reset(struct gate *gate, uint32_t slot)
+{
+	if (gate->voters[slot])
+		voter_reset(gate->voters[slot]);
+}
+
+void gate_open(struct gate *gate, bool open)
+{
+	struct question *question, *later;
+
+	gate->numbers->open = open;
+	gate_forget(gate);
+	if (!open)
+		return;
+	gate->now_ns = clock_ns(CLOCK_MONOTONIC);
+	for (question = questions_first(gate->questions); question; question = later) {
+		later = question->later;
+		if (question->fd >= 0)
+			give(gate, question, (struct decision){ .verdict = RINGFORT_VERDICT_ALLOW,
+								.overridden = true });
+		decision_expire(question->voices, question->n_voices);
+		settle(gate, question);
+	}
+}
+
+/* ---- life --------------------------------------------------------------------------------------------- */
+
+static void gate_freep(struct gate **gate)
+{
+	gate_free(*gate);
+}
+
+static int open_parts(struct gate *gate)
+{
+	int r = questions_new(&gate->questions, gate->options.epoch);
+
+	if (r == 0)
+		r = cache_new(&gate->cache, CACHE_ENTRIES);
+	if (r == 0)
+		r = mounts_new(&gate->mounts);
+	if (r < 0)
+		return r;
+	gate->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	gate->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (gate->epoll_fd < 0 || gate->timer_fd < 0)
+		return -errno;
+	r = fan_open(&gate->group);
+	if (r == 0)
+		r = watch(gate, gate->group, SOURCE_FAN);
+	if (r == 0)
+		r = watch(gate, gate->timer_fd, SOURCE_TIMER);
+	return r;
+}
+
+int gate_new(struct gate **ret_gate, const struct gate_options *options)
+{
+	_cleanup_(gate_freep) struct gate *gate = calloc(1, sizeof(*gate));
+	int r;
+
+	if (!gate)
+		return -ENOMEM;
+	gate->options = *options;
+	gate->numbers = history_numbers(options->history);
+	gate->numbers->n_marks = gate->numbers->n_pending = 0;
+	gate->numbers->since_ns = clock_ns(CLOCK_REALTIME);
+	gate->group = gate->epoll_fd = gate->timer_fd = -1;
+	r = open_parts(gate);
+	if (r < 0)
+		return r;
+	*ret_gate = take_ptr(gate);
+	return 0;
+}
+
+struct gate *gate_free(struct gate *gate)
+{
+	if (!gate)
+		return NULL;
+	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
+		voter_close(gate->voters[slot]);
+	close_fd(gate->group);
+	close_fd(gate->timer_fd);
+	close_fd(gate->epoll_fd);
+	mounts_free(gate->mounts);
+	cache_free(gate->cache);
+	questions_free(gate->questions);
+	free(gate);
+	return NULL;
+}

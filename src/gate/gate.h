@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Gate - from the kernel's question to the answer.
+ *
+ *   fan_read -> ours, the kernel's, critical, nobody to ask?  -> allow, at once
+ *            -> the same file as before?                      -> as before (cache.h)
+ *            -> every solution that takes part is asked       -> question.h
+ *   answers, deadlines -> decision_make -> fan_answer -> then: remember, history, numbers
+ *
+ * Nothing on this way opens a file, forks, logs, resolves a name, allocates or waits: each call looks at
+ * so much and returns.  One owner, one thread: the gate process.
+ */
+#ifndef RINGFORT_GATE_GATE_H
+#define RINGFORT_GATE_GATE_H
+
+#include "gate/history.h"
+#include "gate/voter.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GATE_PLACES 32   /* file systems that are named to be guarded */
+#define GATE_OWN_MAX 160 /* processes that are answered at once */
+
+struct gate;
+
+/* What is told behind an answer. */
+enum gate_news {
+	GATE_DENIED,     /* entry */
+	GATE_OVERRIDDEN, /* entry: somebody denied what the host needs */
+	GATE_DEMOTED,    /* slot: the circuit breaker of a solution opened */
+	GATE_OVERFLOW,   /* the kernel's queue was full, or it could not open a file */
+	GATE_MOUNTED,    /* the host's mounts changed: gate_guard() again */
+};
+
+struct gate_options {
+	struct history *history; /* the caller's, writable, as long as the gate lives */
+	uint32_t epoch;          /* grows from one life of the gate to the next */
+	uint32_t deadline_ms;
+	bool deny_critical;
+	bool (*is_critical)(void *userdata, uint64_t dev, uint64_t ino);
+	void (*told)(void *userdata, enum gate_news news, uint32_t slot, const struct history_entry *entry);
+	void *userdata;
+};
+
+/** gate_new() - with its group, and nothing guarded.  Errors of fan_open(), -ENOMEM */
+int gate_new(struct gate **ret_gate, const struct gate_options *options);
+
+/** gate_free() - who waits is let through */
+struct gate *gate_free(struct gate *gate);
+
+/** gate_fd() - poll this for POLLIN, then call gate_process() */
+int gate_fd(const struct gate *gate);
+
+/** gate_process() - what there is to do now, without waiting.  0, or a negative errno: it cannot go on */
+int gate_process(struct gate *gate);
+
+/** gate_tick() - call it a few times a second: sees mounts come and go */
+void gate_tick(struct gate *gate);
+
+/**
+ * gate_guard() - decide executions on the file system that holds `file`, a descriptor (O_PATH)
+ * @place: below GATE_PLACES; another file system in the same place is guarded beside the first, whose mark
+ *         goes with it
+ */
+int gate_guard(struct gate *gate, uint32_t place, int file);
+
+/** gate_own() - a process of ours (its session too) is answered at once; or no longer.  0 or -ENOSPC */
+int gate_own(struct gate *gate, uint32_t pid, bool add);
+
+/** gate_voter_up() - a solution to ask; replaces the one in its slot.  The channel is taken over */
+int gate_voter_up(struct gate *gate, const struct voter_terms *terms, struct voter_channel *channel);
+void gate_voter_down(struct gate *gate, uint32_t slot);
+void gate_voter_reset(struct gate *gate, uint32_t slot);
+
+/** gate_open() - let everything through, who waits first; or decide again */
+void gate_open(struct gate *gate, bool open);
+
+/** gate_forget() - nothing that was remembered holds any longer */
+void gate_forget(struct gate *gate);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Voter - one solution as the gate sees it: how it is asked, what it says, whether it still is asked.
+ *
+ * Its channel is in ring/ask.h.  The solution is hostile by assumption: nothing that it writes or leaves
+ * unread makes the gate wait, and what the gate looks at a turn is bounded.
+ *
+ * Circuit breaker: too many misses within a while, or too much nonsense, and it is not asked for a time
+ * that doubles with each repetition; the operator sees it, and may end it.  Misses of a solution in shadow
+ * do not count: nobody waits for it.
+ */
+#ifndef RINGFORT_GATE_VOTER_H
+#define RINGFORT_GATE_VOTER_H
+
+#include "gate/decision.h"
+#include "gate/file.h"
+#include "gate/history.h"
+#include "ring/ask.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VOTER_SECOND 1000000000ull
+#define VOTER_MISSES 5                        /* within VOTER_WINDOW: not asked for a while */
+#define VOTER_WINDOW (10 * VOTER_SECOND)
+#define VOTER_WRONG 1000                      /* answers that are none, within the window: likewise */
+#define VOTER_DEMOTED_FIRST (10 * VOTER_SECOND)
+#define VOTER_DEMOTED_MOST (600 * VOTER_SECOND)
+#define VOTER_MESSAGES 256                    /* that are looked at a turn */
+
+struct mailbox_writer;
+struct mailbox_reader;
+
+/* What the supervisor says of it. */
+struct voter_terms {
+	uint32_t slot;
+	uint32_t run;     /* number of its life */
+	uint32_t granted; /* acts, 1u << enum ringfort_act */
+	enum decision_mode mode;
+	enum decision_miss miss;
+};
+
+/* Descriptors of its channel; voter_open() takes them over, also when it fails. */
+struct voter_channel {
+	int requests; /* mailbox that we write */
+	int answers;  /* mailbox that we read */
+	int files;    /* our end of the socket */
+	int wake;     /* its pipe, to write */
+	int woken;    /* ours, to read */
+};
+
+#define VOTER_NO_CHANNEL ((struct voter_channel){ -1, -1, -1, -1, -1 })
+
+struct voter {
+	struct voter_terms terms;
+	struct voter_channel channel;
+	struct mailbox_writer *requests;
+	struct mailbox_reader *answers;
+	struct history_voice *numbers; /* what the operator sees */
+	uint32_t generation;           /* of its content: its life, and how often it authorized in it */
+	uint32_t n_misses, n_wrong;    /* in the window */
+	uint64_t window_ns;            /* when that began */
+	bool demoted;                  /* it is not asked, until then: */
+	uint64_t demoted_until_ns;
+	uint64_t demoted_ns;           /* for how long, the last time */
+};
+
+int voter_open(struct voter **ret_voter, const struct voter_terms *terms, struct voter_channel *channel,
+	       struct history_voice *numbers);
+struct voter *voter_close(struct voter *voter);
+
+/** voter_takes_part() - is it to be asked about this act now? */
+bool voter_takes_part(struct voter *voter, uint32_t act, uint64_t now_ns);
+
+/** voter_ask() - Return: 0, or -EAGAIN there is no room for the question */
+struct voter_question {
+	uint64_t id;
+	uint64_t deadline_ns;
+	uint32_t act;
+	uint32_t pid;
+	uint32_t flags; /* RINGFORT_REQUEST_* */
+	int fd;         /* the file; stays the caller's */
+	const struct file *file;
+	const struct file_path *path;
+};
+int voter_ask(struct voter *voter, const struct voter_question *question);
+
+/** voter_hear() - empty its pipe, as far as is looked at in one turn */
+void voter_hear(struct voter *voter);
+
+enum voter_message {
+	VOTER_NONE,
+	VOTER_ANSWER,  /* any numbers in it */
+	VOTER_CHANGED, /* it takes part in other acts, or has new content: what was remembered is void */
+};
+
+/** voter_take() - the next message, an enum voter_message; -EBADMSG nonsense: voter_wrong() and go on */
+int voter_take(struct voter *voter, struct ask_answer *ret_answer);
+
+/* What became of a question, for its numbers and its breaker.  True: it has just been demoted. */
+bool voter_missed(struct voter *voter, enum decision_answer how, uint64_t now_ns);
+bool voter_wrong(struct voter *voter, uint64_t now_ns);
+
+/** voter_reset() - the operator's word: ask it again, forget its faults */
+void voter_reset(struct voter *voter);
+
+#endif

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gate keeper - the lives of the gate process. */
+#include "ringfortd/gate-keeper.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "gate/history.h"
+#include "ringfortd/role-life.h"
+#include "ringfortd/role.h"
+#include "ringfortd/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#define WATCH_US 500000
+#define SILENCE_NS 3000000000ull /* without a sign of life: killed */
+#define SHORT_LIFE_NS 1000000000ull
+#define MAX_FAILED 3
+
+static void start_gate(struct gate_keeper *keeper);
+
+static bool wanted(const struct gate_keeper *keeper)
+{
+	const struct config *config = keeper->supervisor->config;
+
+	return config->gate_enabled && config->gate_exec.n > 0;
+}
+
+/* A full socket belongs to a gate that is held up: the watch ends it, and the next one is told everything. */
+static void tell(struct gate_keeper *keeper, const struct message *message, const int *fds, unsigned int n_fds)
+{
+	int r = keeper->fd < 0 ? 0 : message_send_fd(keeper->fd, message, fds, n_fds);
+
+	if (r == -EAGAIN && keeper->pid > 0) {
+		log_error("the gate does not read what it is told: killed");
+		kill(keeper->pid, SIGKILL);
+	}
+}
+
+/* ---- what a new gate is told -------------------------------------------------------------------- */
+
+void gate_keeper_own(struct gate_keeper *keeper, pid_t pid, bool alive)
+{
+	const struct message own = { .kind = MESSAGE_OWN, .value = { (uint64_t)pid, alive } };
+
+	if (pid > 0)
+		tell(keeper, &own, NULL, 0);
+}
+
+void gate_keeper_voter(struct gate_keeper *keeper, const struct unit *unit)
+{
+	const struct ask_channel *ask = &unit->ask;
+	const struct message gone = { .kind = MESSAGE_GONE, .slot = unit->slot };
+	const struct message voter = {
+		.kind = MESSAGE_VOTER,
+		.slot = unit->slot,
+		.value = { unit->run, MESSAGE_TERMS(unit->authorize, unit->shadow, unit->fail_closed) },
+	};
+
+	if (ask->requests < 0)
+		tell(keeper, &gone, NULL, 0);
+	else
+		tell(keeper, &voter,
+		     (int[]){ ask->requests, ask->answers, ask->files, unit->wake, ask->woken }, 5);
+}
+
+static void tell_guard(struct gate_keeper *keeper, uint32_t place)
+{
+	const char *path = keeper->supervisor->config->gate_exec.text[place];
+	_cleanup_(closep) int fd = open(path, O_PATH | O_CLOEXEC);
+	struct message guard = { .kind = MESSAGE_GUARD, .value = { place } };
+
+	if (fd < 0) {
+		log_error("cannot guard %s: %s", log_quote(path), strerror(errno));
+		return;
+	}
+	snprintf(guard.text, sizeof(guard.text), "%s", path);
+	tell(keeper, &guard, &fd, 1);
+}
+
+static void tell_guards(struct gate_keeper *keeper)
+{
+	for (uint32_t i = 0; i < keeper->supervisor->config->gate_exec.n; i++)
+		tell_guard(keeper, i);
+}
+
+static void tell_critical(struct gate_keeper *keeper)
+{
+	_cleanup_(closep) int fd = critical_watch_pack(&keeper->critical);
+	const struct message critical = { .kind = MESSAGE_CRITICAL };
+
+	if (fd < 0)
+		log_error("cannot tell the gate what is critical: %s", strerror(-fd));
+	else
+		tell(keeper, &critical, &fd, 1);
+}
+
+/* Its own processes first: then nothing of ours waits for a verdict about itself. */
+static void tell_all(struct gate_keeper *keeper)
+{
+	struct supervisor *supervisor = keeper->supervisor;
+	const struct message open = { .kind = MESSAGE_GATE, .value = { 0, keeper->open } };
+
+	gate_keeper_own(keeper, getpid(), true);
+	gate_keeper_own(keeper, supervisor->sensor_pid, true);
+	gate_keeper_own(keeper, supervisor->control_pid, true);
+	for (uint32_t i = 0; i < supervisor->n_units; i++)
+		gate_keeper_own(keeper, supervisor->units[i]->process.pid, true);
+	tell_critical(keeper);
+	tell(keeper, &open, NULL, 0);
+	for (uint32_t i = 0; i < supervisor->n_units; i++)
+		if (supervisor->units[i]->ask.requests >= 0)
+			gate_keeper_voter(keeper, supervisor->units[i]);
+	tell_guards(keeper);
+}
+
+/* ---- its lives ------------------------------------------------------------------------------------ */
+
+static void on_heard(evutil_socket_t fd, short what, void *userdata)
+{
+	struct gate_keeper *keeper = userdata;
+	int fds[MESSAGE_MAX_FDS];
+	struct message message;
+	int r;
+
+	while ((r = message_receive_fd((int)fd, &message, fds)) > 0) {
+		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
+			close_fd(fds[i]);
+		keeper->alive_ns = supervisor_now_ns();
+		if (message.kind == MESSAGE_MOUNTED)
+			tell_guards(keeper);
+		else if (message.kind == MESSAGE_DEMOTED && message.slot < keeper->supervisor->n_units)
+			unit_demoted(keeper->supervisor->units[message.slot]);
+	}
+	/* Its end is SIGCHLD's matter; until then its socket would be readable again and again. */
+	if (r < 0)
+		event_del(keeper->heard);
+}
+
+static void on_watch(evutil_socket_t fd, short what, void *userdata)
+{
+	struct gate_keeper *keeper = userdata;
+	uint64_t silence_ns = supervisor_now_ns() - keeper->alive_ns;
+
+	if (keeper->pid > 0 && silence_ns > SILENCE_NS) {
+		kill(keeper->pid, SIGKILL);
+		log_error("the gate was silent for %.1f s: killed, so that nobody waits for it",
+			  (double)silence_ns / 1e9);
+		keeper->alive_ns = supervisor_now_ns();
+	} else if (keeper->pid == 0 && !keeper->supervisor->ending && keeper->n_failed < MAX_FAILED) {
+		start_gate(keeper);
+	} else if (keeper->pid > 0 && critical_watch_stale(&keeper->critical)) {
+		critical_watch_load(&keeper->critical, keeper->supervisor);
+		tell_critical(keeper);
+	}
+}
+
+static int run_gate(const struct gate_keeper *keeper, int fd)
+{
+	struct gate_role role = { .supervisor_fd = fd,
+				  .history_fd = keeper->history_writer,
+				  .epoch = keeper->n_lives,
+				  .config = keeper->supervisor->config };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	role_begin("gate", role.config);
+	role_keep_only((int[]){ role.supervisor_fd, role.history_fd }, 2);
+	return role_gate(&role);
+}
+
+static int listen_to(struct gate_keeper *keeper)
+{
+	keeper->heard = event_new(keeper->supervisor->base, keeper->fd, EV_READ | EV_PERSIST, on_heard, keeper);
+	return keeper->heard && event_add(keeper->heard, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+static void start_gate(struct gate_keeper *keeper)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (message_pair(ends) < 0)
+		return;
+	critical_watch_load(&keeper->critical, keeper->supervisor);
+	keeper->n_lives++;
+	pid = fork();
+	if (pid == 0)
+		_exit(run_gate(keeper, ends[1]));
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		return;
+	}
+	keeper->pid = pid;
+	keeper->fd = ends[0];
+	keeper->born_ns = keeper->alive_ns = supervisor_now_ns();
+	if (listen_to(keeper) < 0)
+		kill(pid, SIGKILL);
+	tell_all(keeper);
+}
+
+static void forget_gate(struct gate_keeper *keeper)
+{
+	if (keeper->heard)
+		event_free(keeper->heard);
+	keeper->heard = NULL;
+	keeper->fd = close_fd(keeper->fd);
+	keeper->pid = 0;
+}
+
+void gate_keeper_ended(struct gate_keeper *keeper)
+{
+	uint64_t lived_ns = supervisor_now_ns() - keeper->born_ns;
+	int status;
+
+	if (keeper->pid <= 0 || waitpid(keeper->pid, &status, WNOHANG) != keeper->pid)
+		return;
+	forget_gate(keeper);
+	if (keeper->supervisor->ending)
+		return;
+	/* A kill is somebody's act; an exit of its own, so early, is this kernel's answer. */
+	keeper->n_failed = WIFEXITED(status) && lived_ns < SHORT_LIFE_NS ? keeper->n_failed + 1 : 0;
+	if (keeper->n_failed >= MAX_FAILED) {
+		log_error("the gate cannot start here: nothing is blocked");
+		return;
+	}
+	log_error("the gate ended (status %#x) after %.1f s: nobody waits, nothing is blocked until the next one",
+		  status, (double)lived_ns / 1e9);
+	start_gate(keeper);
+}
+
+int gate_keeper_open(struct gate_keeper *keeper, struct supervisor *supervisor)
+{
+	keeper->supervisor = supervisor;
+	keeper->fd = keeper->history_writer = keeper->history_reader = -1;
+	if (!wanted(keeper))
+		return 0;
+	return history_create(&keeper->history_writer, &keeper->history_reader);
+}
+
+void gate_keeper_start(struct gate_keeper *keeper)
+{
+	const struct timeval interval = { .tv_usec = WATCH_US };
+
+	if (!wanted(keeper))
+		return;
+	keeper->watch = event_new(keeper->supervisor->base, -1, EV_PERSIST, on_watch, keeper);
+	if (!keeper->watch || event_add(keeper->watch, &interval) < 0) {
+		log_error("nobody can watch the gate: it is not started");
+		return;
+	}
+	start_gate(keeper);
+}
+
+void gate_keeper_message(struct gate_keeper *keeper, const struct message *message)
+{
+	struct message done = { .kind = MESSAGE_DONE, .value = { message->value[0] } };
+
+	if (keeper->history_writer < 0) {
+		done.result = -ENOTSUP;
+		snprintf(done.text, sizeof(done.text), "there is no gate: no file system is guarded (gate: exec: in the configuration)");
+	} else {
+		keeper->open = message->value[1] != 0;
+		log_warning("the operator %s the gate", keeper->open ? "opened" : "closed");
+		tell(keeper, message, NULL, 0);
+	}
+	supervisor_tell_control(keeper->supervisor, &done, NULL, 0);
+}
+
+void gate_keeper_forgive(struct gate_keeper *keeper, uint32_t slot)
+{
+	const struct message forgive = { .kind = MESSAGE_FORGIVE, .slot = slot };
+
+	tell(keeper, &forgive, NULL, 0);
+}
+
+void gate_keeper_close(struct gate_keeper *keeper)
+{
+	pid_t pid = keeper->pid;
+
+	if (keeper->watch)
+		event_free(keeper->watch);
+	keeper->watch = NULL;
+	forget_gate(keeper);
+	role_end(pid);
+	keeper->history_writer = close_fd(keeper->history_writer);
+	keeper->history_reader = close_fd(keeper->history_reader);
+}

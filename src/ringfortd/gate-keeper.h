@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Gate keeper - the supervisor's side of the gate: starts it, watches it, starts it again.
+ *
+ * A gate that dies lets everybody through, so the next one is started at once and handed everything:
+ * processes of ours, file systems to guard, solutions to ask.  One that stops saying that it is alive is
+ * killed first, which opens, executes and allocates nothing.  One that cannot even start (a kernel without
+ * permission events) is given up after a few tries, aloud.
+ */
+#ifndef RINGFORT_RINGFORTD_GATE_KEEPER_H
+#define RINGFORT_RINGFORTD_GATE_KEEPER_H
+
+#include "ringfortd/critical-watch.h"
+#include "ringfortd/message.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct supervisor;
+struct unit;
+
+struct gate_keeper {
+	struct supervisor *supervisor;
+	pid_t pid;             /* 0: none runs */
+	int fd;                /* messages */
+	int history_writer, history_reader; /* -1: there is no gate on this host */
+	uint32_t n_lives;
+	uint32_t n_failed;     /* lives in a row that were too short to be one */
+	uint64_t born_ns, alive_ns;
+	bool open;             /* the operator's word, for the next life too */
+	struct event *heard, *watch;
+	struct critical_watch critical;
+};
+
+/** gate_keeper_open() - before the roles are forked: control reads the history.  0 or a negative errno */
+int gate_keeper_open(struct gate_keeper *keeper, struct supervisor *supervisor);
+
+/** gate_keeper_start() - the loop is there: the first life */
+void gate_keeper_start(struct gate_keeper *keeper);
+
+/** gate_keeper_ended() - a child ended; was it the gate? */
+void gate_keeper_ended(struct gate_keeper *keeper);
+
+/** gate_keeper_own() - a process of ours was born, or is gone */
+void gate_keeper_own(struct gate_keeper *keeper, pid_t pid, bool alive);
+
+/** gate_keeper_voter() - a solution that may decide was born, or (its channel closed) is gone */
+void gate_keeper_voter(struct gate_keeper *keeper, const struct unit *unit);
+
+/** gate_keeper_message() - control's MESSAGE_GATE; an answer goes back */
+void gate_keeper_message(struct gate_keeper *keeper, const struct message *message);
+void gate_keeper_forgive(struct gate_keeper *keeper, uint32_t slot);
+
+void gate_keeper_close(struct gate_keeper *keeper);
+
+#endif

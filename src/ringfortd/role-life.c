@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Role life - how a role begins, and how the supervisor ends it. */
+#include "ringfortd/role-life.h"
+
+#include "base/log.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE_US 3000000
+
+static int compare_fds(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* In a role: every descriptor but these is somebody else's. */
+void role_keep_only(int *fds, size_t n)
+{
+	unsigned int next = 3;
+
+	qsort(fds, n, sizeof(fds[0]), compare_fds);
+	for (size_t i = 0; i < n; i++) {
+		if (fds[i] < (int)next)
+			continue;
+		if ((unsigned)fds[i] > next)
+			close_range(next, (unsigned)fds[i] - 1, 0);
+		next = (unsigned)fds[i] + 1;
+	}
+	close_range(next, ~0u, 0);
+}
+
+void role_begin(const char *name, const struct config *config)
+{
+	char title[16];
+
+	snprintf(title, sizeof(title), "ringfort-%.6s", name);
+	prctl(PR_SET_NAME, title);
+	log_open(name, (enum log_level)config->log_level);
+	/* Ctrl-C reaches the group: the supervisor ends the roles in its own order. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	/* What the supervisor's loop had caught, when it forks one later. */
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+}
+
+/* Their sockets are closed, so they end; one that does not is killed. */
+void role_end(pid_t pid)
+{
+	for (int waited = 0; pid > 0 && waited < PATIENCE_US; waited += 10000) {
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return;
+		usleep(10000);
+	}
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+}

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gate - verdicts of sandboxed solutions over real executions, and what bad ones cannot do to the host."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import lib
+from guarded import DEADLINE_MS, DENIED, RAN, Execs, Guard, Scratch, judge, outcome, run
+from lib import case, equal, figure, require
+
+def answers(verdict):
+    return {reason["solution"]: reason["answer"] for reason in verdict["reasons"]}
+
+
+# ---- verdicts ------------------------------------------------------------------------------------
+
+
+@case("a denied file is not executed, its neighbour is; `why` tells by whom")
+def deny_one():
+    scratch = Scratch()
+    bad, good = scratch.program("bad"), scratch.program("good")
+    with Guard([judge("judge", "deny-suffix=/bad")], scratch) as daemon:
+        equal(outcome(bad), DENIED, "bad")
+        equal(outcome(good), RAN, "good")
+        verdict = daemon.why(bad)[0]
+        equal(verdict["verdict"], "deny", "verdict of bad")
+        equal(answers(verdict), {"judge": "deny"}, "reasons")
+        equal(verdict["reasons"][0]["mode"], "enforce", "mode")
+        equal(daemon.why(good)[0]["verdict"], "allow", "verdict of good")
+        equal(daemon.cli("why", bad + "x").returncode, 1, "exit status of an unknown path")
+        figure(f"decided in {verdict['us']} us")
+
+
+@case("one denial among several answers denies; shadow answers are recorded and never applied")
+def most_restrictive():
+    scratch = Scratch()
+    file = scratch.program("file")
+    with Guard([judge("yes", "allow"), judge("no", "deny"), judge("dark", "deny", mode="shadow")], scratch) as daemon:
+        equal(outcome(file), DENIED, "with one denial")
+        lib.wait_until(lambda: len(daemon.why(file)) == 1, 3, "the verdict")
+        told = answers(daemon.why(file)[0])
+        equal(told["no"], "deny", "the denial")
+        equal(told["dark"], "deny", "the shadow's answer")
+        daemon.cli("solution", "stop", "no")
+        lib.wait_until(lambda: not (daemon.voice("no") or {}).get("acts"), 5, "the end of no")
+        equal(outcome(file), RAN, "with the shadow's denial alone")
+        equal(daemon.why(file)[0]["verdict"], "allow", "verdict")
+
+
+@case("a denied execution is told to everybody as a failed process.exec")
+def notify():
+    scratch = Scratch()
+    bad = scratch.program("bad")
+    mirror = lib.Solution("mirror", "mirror", ["report", "process.exec"])
+    with Guard([judge("judge", "deny"), mirror], scratch) as daemon:
+        equal(outcome(bad), DENIED, "bad")
+        lib.wait_until(lambda: any(bad in json.dumps(f) and '"error": 1' in json.dumps(f) for f in daemon.findings()),
+                       5, lambda: f"the event of {bad}")
+
+
+@case("what can be blocked: binary, script, its interpreter, fexecve, hard link, bind mount; and what cannot")
+def table():
+    scratch = Scratch()
+    program, script = scratch.program("program"), scratch.script("script", "#!/bin/sh\nexit 0\n")
+    os.link(program, f"{scratch.path}/link")
+    elsewhere = lib.temporary("b")
+    with Guard([judge("judge", "deny")], scratch):
+        equal(outcome(program), DENIED, "a binary")
+        equal(outcome(script), DENIED, "a script")
+        equal(outcome(f"{scratch.path}/link"), DENIED, "a hard link")
+        equal(outcome("python3", "-c", f"import os; f=os.open('{program}', os.O_RDONLY); os.execve(f, ['x'], {{}})"),
+              RAN, "python itself")
+        fexecve = subprocess.run(["python3", "-c", f"import os; f=os.open('{program}', os.O_RDONLY)\n"
+                                  "try: os.execve(f, ['x'], {})\nexcept PermissionError: print('denied')"],
+                                 capture_output=True, text=True)
+        equal(fexecve.stdout.strip(), "denied", "fexecve")
+        bound = subprocess.run(["unshare", "-m", "sh", "-c",
+                                f"mount --bind {scratch.path} {elsewhere} && {elsewhere}/program"], capture_output=True)
+        equal(bound.returncode, 126, "through a bind mount in another mount namespace")
+        # These are opens, no executions: the table in the docs says so.
+        equal(subprocess.run(["/bin/sh", script]).returncode, 0, "sh script")
+        loader = next(p for p in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1") if os.path.exists(p))
+        equal(subprocess.run([loader, program]).returncode, 0, "ld.so program")
+
+
+@case("a path in another mount namespace is told as foreign")
+def foreign():
+    scratch = Scratch()
+    program = scratch.program("program")
+    with Guard([judge("judge", "allow")], scratch) as daemon:
+        subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {scratch.path} /opt && /opt/program"], check=True)
+        require(daemon.why("/opt/program")[0]["foreign_ns"], "not foreign")
+        equal(outcome(program), RAN, "program")
+        require(not daemon.why(program)[0]["foreign_ns"], "the host's own is foreign")
+
+
+# ---- bad solutions -------------------------------------------------------------------------------
+
+
+@case("one that never answers costs its deadline, then it is demoted, and nobody waits any more")
+def hang():
+    scratch = Scratch()
+    file = scratch.program("file")
+    with Guard([judge("good", "allow"), judge("hang", "hang")], scratch) as daemon:
+        result, seconds = run(file)
+        equal(result, RAN, "with fail-open")
+        require(DEADLINE_MS / 1000 * 0.9 < seconds < DEADLINE_MS / 1000 + 1, f"took {seconds:.2f} s")
+        equal(answers(daemon.why(file)[0]), {"good": "allow", "hang": "late"}, "reasons")
+        for _ in range(4):
+            run(file)
+        require(daemon.voice("hang")["demoted"], daemon.gate())
+        quick = min(run(file)[1] for _ in range(5))
+        require(quick < 0.1, f"still takes {quick:.2f} s")
+        require(any("not asked" in (s.get("last_fault") or "") for s in daemon.status()["solutions"]), daemon.status())
+        figure(f"late after {seconds * 1000:.0f} ms, demoted after 5, then {quick * 1000:.1f} ms")
+
+
+@case("fail-closed: one that never answers denies at its deadline")
+def closed():
+    scratch = Scratch()
+    file = scratch.program("file")
+    with Guard([judge("hang", "hang", miss="fail-closed")], scratch):
+        result, seconds = run(file)
+        equal(result, DENIED, "with fail-closed")
+        require(seconds < DEADLINE_MS / 1000 + 1, f"took {seconds:.2f} s")
+
+
+@case("one that dies of a request lets its opener through at once")
+def crash():
+    scratch = Scratch()
+    file = scratch.program("file")
+    with Guard([judge("crash", "crash"), judge("no", "deny-suffix=/bad")], scratch, deadline_ms=10000) as daemon:
+        result, seconds = run(file)
+        equal(result, RAN, "file")
+        require(seconds < 3, f"took {seconds:.2f} s of a deadline of 10")
+        equal(answers(daemon.why(file)[0])["crash"], "gone", "reason")
+        equal(outcome(scratch.program("bad")), DENIED, "the neighbour's verdict")
+        figure(f"released after {seconds * 1000:.0f} ms")
+
+
+def lies(manner, expected, after=None):
+    scratch = Scratch()
+    file = scratch.program("file")
+    with Guard([judge("liar", *manner), judge("good", "deny-suffix=/bad")], scratch) as daemon:
+        equal(outcome(file), expected, "file")
+        equal(outcome(scratch.program("bad")), DENIED, "the neighbour's verdict")
+        lib.wait_until(lambda: daemon.voice("liar")["wrong"] > 0, 5, lambda: daemon.voice("liar"))
+        equal(daemon.voice("good")["wrong"], 0, "faults of the neighbour")
+        require(daemon.gate()["restarts"] == 1, daemon.gate())
+        return daemon.voice("liar")["wrong"]
+
+
+@case("answers to requests that never were change nothing and are counted")
+def flood():
+    figure(f"{lies(['flood'], RAN)} wrong answers")
+
+
+@case("an answer after the deadline changes nothing and is counted")
+def late():
+    lies(["late"], RAN)
+
+
+@case("the second of two answers changes nothing and is counted")
+def twice():
+    lies(["twice"], RAN)
+
+
+@case("answers for other requests change nothing and are counted")
+def others():
+    lies(["others"], RAN)
+
+
+@case("one that keeps every descriptor runs out of its own, and nobody waits")
+def leak():
+    scratch = Scratch()
+    file = scratch.program("file")
+    with Guard([judge("leak", "leak")], scratch) as daemon:
+        slowest = max(run(file)[1] for _ in range(200))
+        require(slowest < 1, f"one took {slowest:.2f} s")
+        require(daemon.voice("leak")["asked"] >= 200, daemon.voice("leak"))
+
+
+@case("one that opens what it is asked about, in a child for which it waits, makes nobody wait")
+def own_child():
+    scratch = Scratch()
+    file = scratch.program("file")
+    with Guard([judge("exec", "exec")], scratch):
+        result, seconds = run(file)
+        equal(result, RAN, "file")
+        require(seconds < DEADLINE_MS / 1000 + 0.5, f"took {seconds:.2f} s")
+
+
+# ---- the gate itself ---------------------------------------------------------------------------------
+
+
+@case("`ringfort gate off` lets everything through, waiting ones first; `on` decides again")
+def switch():
+    scratch = Scratch()
+    bad = scratch.program("bad")
+    with Guard([judge("judge", "deny-suffix=/bad"), judge("hang", "hang", mode="shadow")], scratch) as daemon:
+        equal(outcome(bad), DENIED, "bad")
+        equal(daemon.cli("gate", "off").returncode, 0, "gate off")
+        lib.wait_until(lambda: daemon.gate()["open"], 3, "an open gate")
+        equal(outcome(bad), RAN, "bad while off")
+        equal(daemon.cli("gate", "status").returncode, 1, "exit status of an open gate")
+        equal(daemon.cli("gate", "on").returncode, 0, "gate on")
+        lib.wait_until(lambda: not daemon.gate()["open"], 3, "a closed gate")
+        equal(outcome(bad), DENIED, "bad again")
+
+
+@case("SIGKILL of the gate in a storm, again and again: nobody stays blocked, it is back, verdicts are right")
+def kills():
+    n = 1000 if lib.LONG else 50
+    scratch = Scratch()
+    good, bad = scratch.program("good"), scratch.program("bad")
+    with Guard([judge("judge", "deny-suffix=/bad")], scratch) as daemon, Execs(good) as storm:
+        gaps = []
+        for _ in range(n):
+            old = daemon.roles()["gate"]
+            os.kill(old, signal.SIGKILL)
+            begin = time.monotonic()
+            lib.wait_until(lambda: daemon.roles().get("gate") not in (None, old) and outcome(bad) == DENIED, 5,
+                           lambda: f"the gate's return; {daemon.tail()}")
+            gaps.append(time.monotonic() - begin)
+        executed, denied, worst = storm.stop()
+        equal(denied, 0, "denied")
+        require(executed > n, f"only {executed} executions")
+        require(worst < 2, f"one was blocked for {worst:.2f} s")
+        require(max(gaps) < 1.5, f"a gap of {max(gaps):.2f} s")
+        figure(f"{n} kills, {executed} executions: longest {worst * 1000:.0f} ms, longest gap {max(gaps) * 1000:.0f} ms")
+
+
+@case("a gate that stands still is killed by the supervisor, and nobody stays blocked")
+def still():
+    scratch = Scratch()
+    good = scratch.program("good")
+    with Guard([judge("judge", "allow")], scratch) as daemon:
+        os.kill(daemon.roles()["gate"], signal.SIGSTOP)
+        result, seconds = run(good)
+        equal(result, RAN, "good")
+        require(seconds < 6, f"blocked for {seconds:.1f} s")
+        figure(f"blocked for {seconds:.1f} s")
+
+
+@case("the end of the daemon lets everybody through who waits, and leaves no mark")
+def the_end():
+    scratch = Scratch()
+    good = scratch.program("good")
+    with Guard([judge("hang", "hang", miss="fail-closed")], scratch, deadline_ms=15000) as daemon:
+        process = subprocess.Popen(["python3", "-c", f"import os; os.execv('{good}', ['good'])"])
+        lib.wait_until(lambda: daemon.gate()["pending"] == 1, 5, "a waiting process")
+        begin = time.monotonic()
+        equal(daemon.stop(), 0, "exit status")
+        equal(process.wait(5), 0, "the one that waited")
+        equal(outcome(good), RAN, "afterwards")
+        figure(f"ended after {(time.monotonic() - begin) * 1000:.0f} ms")
+
+
+@case("without a guarded file system there is no gate, and the command says so")
+def none():
+    with lib.Daemon([lib.Solution("mirror", "mirror", ["count"])]) as daemon:
+        require("gate" not in daemon.roles(), daemon.roles())
+        done = daemon.cli("gate", "off")
+        require(done.returncode != 0 and "without a gate" in done.stderr, done)
+
+
+if __name__ == "__main__":
+    lib.main()
