@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""./run --demo: find, survive, reload; in a minute, without a terminal.
+"""./run --demo: find, survive, reload, block; in a minute, without a terminal.
 
 An instance of its own in a scratch folder: Sigma with a copy of the bundled rules, a bystander that
-only counts, and a solution that crashes.  Exit status 0 only if every line below came true.
+only counts, a solution that crashes, the allow-list with a policy of its own, and one that never answers.
+What is blocked is blocked on a scratch file system.  Exit status 0 only if every line below came true.
 """
+import hashlib
 import json
 import os
 import shutil
@@ -16,6 +18,8 @@ import time
 STAGE = sys.argv[1]
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SIGMA = f"{STAGE}/usr/libexec/ringfort/solutions/sigma"
+ALLOWLIST = f"{STAGE}/usr/libexec/ringfort/solutions/allowlist"
+DEADLINE_MS = 300
 failures = []
 
 
@@ -70,28 +74,54 @@ class Instance:
     def __init__(self, base):
         self.base = base
         self.rules = f"{base}/rules"
+        self.guarded = f"{base}/guarded"
         self.socket = f"{base}/run/control.sock"
         shutil.copytree(f"{SIGMA}/rules", self.rules)
         self.packages()
+        self.guard()
         with open(f"{base}/ringfortd.yaml", "w") as f:
             f.write("solutions:\n"
                     f"  - name: sigma\n    package: {SIGMA}\n    content: [{self.rules}]\n"
                     f"  - name: bystander\n    package: {base}/packages/bystander\n"
-                    f"  - name: crasher\n    package: {base}/packages/crasher\n")
+                    f"  - name: crasher\n    package: {base}/packages/crasher\n"
+                    f"  - name: allowlist\n    package: {ALLOWLIST}\n    content: [{base}/policy]\n"
+                    "    authorize: [process.exec]\n"
+                    f"  - name: sleeper\n    package: {base}/packages/sleeper\n    authorize: [process.exec]\n"
+                    f"gate:\n  exec: [{self.guarded}]\n  deadline_ms: {DEADLINE_MS}\n")
         self.log = open(f"{base}/log", "w")
         self.daemon = subprocess.Popen(
             [f"{STAGE}/usr/sbin/ringfortd", "--config", f"{base}/ringfortd.yaml", "--state", f"{base}/state",
              "--runtime", f"{base}/run"], stdout=self.log, stderr=self.log)
 
     def packages(self):
-        """Two small solutions from the build: they are for showing, so they are not installed."""
-        for name, program, arguments in (("bystander", "mirror", "[count]"), ("crasher", "bad", '[crash-nth, "2"]')):
+        """Small solutions from the build: they are for showing, so they are not installed."""
+        for name, program, arguments in (("bystander", "mirror", "[count]"), ("crasher", "bad", '[crash-nth, "2"]'),
+                                         ("sleeper", "judge", "[hang]")):
             folder = f"{self.base}/packages/{name}"
             os.makedirs(folder)
             shutil.copy(f"{ROOT}/build/tests/solutions/{program}", folder)
             with open(f"{folder}/manifest.yaml", "w") as f:
                 f.write(f"name: {name}\nvendor: Ringfort\nversion: 0.1.0\napi: 1\nexecutable: {program}\n"
-                        f"arguments: {arguments}\nevents: [\"*\"]\nlimits: {{memory_mb: 64, pids: 4}}\n")
+                        f"arguments: {arguments}\nevents: [\"*\"]\nlimits: {{memory_mb: 64, pids: 4}}\n"
+                        + ("authorize: [process.exec]\n" if name == "sleeper" else ""))
+
+    def guard(self):
+        """A file system of its own to decide on, two programs on it, and a policy against one of them."""
+        os.mkdir(self.guarded)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", self.guarded], check=True)
+        shutil.copy("/bin/true", f"{self.guarded}/good")
+        shutil.copy("/bin/true", f"{self.guarded}/bad")
+        with open(f"{self.guarded}/bad", "ab") as f:
+            f.write(b"what makes it bad")
+        with open(f"{self.guarded}/bad", "rb") as f:
+            digest = hashlib.sha256(f.read()).hexdigest()
+        os.mkdir(f"{self.base}/policy")
+        with open(f"{self.base}/policy/demo.yaml", "w") as f:
+            f.write(f"rules:\n  - id: known-bad\n    action: deny\n    sha256: {digest}\n    reason: for the demo\n"
+                    "  - id: everything-else\n    action: allow\n    path: /\n    foreign_ns: true\n")
+
+    def unguard(self):
+        subprocess.run(["umount", "-l", self.guarded], stderr=subprocess.DEVNULL)
 
     def ringfort(self, *arguments):
         return subprocess.run([f"{STAGE}/usr/bin/ringfort", "--socket", self.socket, *arguments],
@@ -216,8 +246,42 @@ def reload(instance):
         lambda: any(f["ringfort"]["title"] == "A marker was run" for f in instance.findings()), 3))
 
 
+def execute(path):
+    """Whether it may run, and the seconds that this took."""
+    began = time.monotonic()
+    try:
+        subprocess.run([path], timeout=10)
+        return True, time.monotonic() - began
+    except PermissionError:
+        return False, time.monotonic() - began
+
+
+def block(instance):
+    say("\n4. A program that may not run, decided by one solution, beside one that never answers:")
+    bad, good = f"{instance.guarded}/bad", f"{instance.guarded}/good"
+    ready = instance.wait(lambda: instance.ringfort("gate", "status", "--json").stdout.count('"process.exec"') == 2, 5)
+    check("both are asked before something runs", ready)
+    ran, _ = execute(bad)
+    why = instance.ringfort("why", bad, "--json").stdout.splitlines()
+    reasons = json.loads(why[0])["reasons"] if why else []
+    check("it is denied", not ran and any(r["solution"] == "allowlist" and r["answer"] == "deny" for r in reasons),
+          ", ".join(f"{r['solution']}: {r['answer']}" for r in reasons))
+    shutil.copy(bad, f"{instance.guarded}/renamed")
+    check("so is a copy of another name", not execute(f"{instance.guarded}/renamed")[0])
+    ran, seconds = execute(good)
+    check("its neighbour runs, later by the deadline at most", ran and seconds < DEADLINE_MS / 1000 + 1,
+          f"after {1000 * seconds:.0f} ms")
+    for _ in range(4):
+        execute(good)
+    ran, seconds = execute(good)
+    check("then nobody waits for the one that never answers", ran and seconds < DEADLINE_MS / 1000,
+          f"after {1000 * seconds:.1f} ms")
+    check("the finding", instance.wait(lambda: any(f["ringfort"]["rule_id"] == "known-bad" for f in instance.findings()), 3),
+          next((brief(f) for f in instance.findings() if f["ringfort"]["rule_id"] == "known-bad"), ""))
+
+
 def account(instance):
-    say("\n4. What was lost:")
+    say("\n5. What was lost:")
     status = instance.status()
     check("in the kernel and the daemon", status["events"]["lost"] == 0,
           f"{status['events']['lost']} of {status['events']['performed']} events")
@@ -243,9 +307,11 @@ def main():
         find(instance, scratch)
         crash(instance)
         reload(instance)
+        block(instance)
         account(instance)
     finally:
         result = instance.stop()
+        instance.unguard()
         check("nothing is left", result == 0 and not os.path.exists(f"{base}/run"))
         sh(f"chattr -i {scratch}/fixed")
         shutil.rmtree(base, ignore_errors=True)

@@ -72,7 +72,7 @@ static struct cache_key key_of(const struct file *file, uint32_t act)
 static void fill_entry(struct history_entry *entry, const struct question *question)
 {
 	*entry = (struct history_entry){
-		.time_ns = question->time_ns, .dev = question->file.dev, .ino = question->file.ino,
+		.id = question->verdict_id, .time_ns = question->time_ns, .dev = question->file.dev, .ino = question->file.ino,
 		.act = question->act, .verdict = question->decision.verdict, .pid = question->pid,
 		.us = question->us, .overridden = question->decision.overridden,
 		.foreign_ns = question->foreign_ns, .n_reasons = (uint8_t)question->n_voices,
@@ -82,25 +82,15 @@ static void fill_entry(struct history_entry *entry, const struct question *quest
 	memcpy(entry->reasons, question->voices, question->n_voices * sizeof(question->voices[0]));
 }
 
-/* Nothing more is expected: into the history, and perhaps into the table. */
+/* The last words are there, or will not come. */
 static void settle(struct gate *gate, struct question *question)
 {
-	struct cache_key key = key_of(&question->file, question->act);
-	struct cache_value value = { .generation = gate->generation, .time_ns = gate->now_ns,
-				     .verdict = question->decision.verdict };
 	struct history_entry entry;
 
 	fill_entry(&entry, question);
-	entry.id = history_add(gate->options.history, &entry);
-	value.id = entry.id;
-	if (question->memory != FILE_ASK_AGAIN && question->generation == gate->generation)
-		cache_put(gate->cache, &key, &value);
+	history_replace(gate->options.history, &entry);
 	question_end(gate->questions, question);
 	gate->numbers->n_pending = questions_n(gate->questions);
-	if (entry.verdict == RINGFORT_VERDICT_DENY)
-		tell(gate, GATE_DENIED, 0, &entry);
-	if (entry.overridden)
-		tell(gate, GATE_OVERRIDDEN, 0, &entry);
 }
 
 /*
@@ -123,6 +113,24 @@ static void remember(struct gate *gate, struct question *question)
 		fan_forget(gate->group, question->fd);
 		question->memory = FILE_ASK_AGAIN;
 	}
+}
+
+/* Into the history at once, with what was heard so far, and where it may be into the table. */
+static void record(struct gate *gate, struct question *question)
+{
+	struct cache_key key = key_of(&question->file, question->act);
+	struct cache_value value = { .generation = gate->generation, .time_ns = gate->now_ns,
+				     .verdict = question->decision.verdict };
+	struct history_entry entry;
+
+	fill_entry(&entry, question);
+	entry.id = value.id = question->verdict_id = history_add(gate->options.history, &entry);
+	if (question->memory != FILE_ASK_AGAIN)
+		cache_put(gate->cache, &key, &value);
+	if (entry.verdict == RINGFORT_VERDICT_DENY)
+		tell(gate, GATE_DENIED, 0, &entry);
+	if (entry.overridden)
+		tell(gate, GATE_OVERRIDDEN, 0, &entry);
 }
 
 /* ---- the answer --------------------------------------------------------------------------------- */
@@ -152,6 +160,7 @@ static void give(struct gate *gate, struct question *question, struct decision d
 	gate->numbers->n_overridden += decision.overridden;
 	remember(gate, question);
 	question->fd = close_fd(question->fd);
+	record(gate, question);
 }
 
 static bool all_heard(const struct question *question)

@@ -18,7 +18,15 @@
 
 _Static_assert(sizeof(struct history_entry) % sizeof(uint64_t) == 0, "copied word by word");
 
-/* Twice the id of the entry, and 1 while it is written.  Ids only grow, so no version comes again. */
+/*
+ * The version of a slot: the id of its entry, then how often it was written, then 1 while it is.  Ids only
+ * grow and an entry is replaced once, so no version comes again.
+ */
+#define VERSION(id, writing) ((id) << 8 | (uint64_t)((writing) & 127) << 1)
+#define VERSION_ID(version) ((version) >> 8)
+#define VERSION_WRITING(version) ((version) >> 1 & 127)
+#define BUSY 1u
+
 struct slot {
 	_Atomic uint64_t version;
 	_Atomic uint64_t words[ENTRY_WORDS];
@@ -95,18 +103,18 @@ uint64_t history_next_id(const struct history *history)
 	return atomic_load_explicit(&history->last, memory_order_relaxed) + 1;
 }
 
-static void slot_write(struct slot *slot, const struct history_entry *entry)
+static void slot_write(struct slot *slot, const struct history_entry *entry, uint64_t version)
 {
 	const char *from = (const char *)entry;
 	uint64_t word;
 
-	atomic_store_explicit(&slot->version, entry->id << 1 | 1, memory_order_relaxed);
+	atomic_store_explicit(&slot->version, version | BUSY, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 	for (size_t i = 0; i < ENTRY_WORDS; i++) {
 		memcpy(&word, from + i * sizeof(word), sizeof(word));
 		atomic_store_explicit(&slot->words[i], word, memory_order_relaxed);
 	}
-	atomic_store_explicit(&slot->version, entry->id << 1, memory_order_release);
+	atomic_store_explicit(&slot->version, version, memory_order_release);
 }
 
 uint64_t history_add(struct history *history, const struct history_entry *entry)
@@ -118,8 +126,17 @@ uint64_t history_add(struct history *history, const struct history_entry *entry)
 	kept.path[HISTORY_PATH - 1] = '\0';
 	/* Before the entry: a gate that is killed in between leaves a gap, and no id is given twice. */
 	atomic_store_explicit(&history->last, kept.id, memory_order_relaxed);
-	slot_write(&history->slots[kept.id % HISTORY_ENTRIES], &kept);
+	slot_write(&history->slots[kept.id % HISTORY_ENTRIES], &kept, VERSION(kept.id, 0));
 	return kept.id;
+}
+
+void history_replace(struct history *history, const struct history_entry *entry)
+{
+	struct slot *slot = &history->slots[entry->id % HISTORY_ENTRIES];
+	uint64_t version = atomic_load_explicit(&slot->version, memory_order_relaxed);
+
+	if (VERSION_ID(version) == entry->id)
+		slot_write(slot, entry, VERSION(entry->id, VERSION_WRITING(version) + 1));
 }
 
 struct history_numbers *history_numbers(struct history *history)
@@ -138,17 +155,17 @@ void history_read_numbers(const struct history *history, struct history_numbers 
 /* Copy an entry with this id; false when the slot holds another, or the writer was at it. */
 static bool slot_read(const struct slot *slot, uint64_t id, struct history_entry *entry)
 {
+	uint64_t version = atomic_load_explicit(&slot->version, memory_order_acquire), word;
 	char *to = (char *)entry;
-	uint64_t word;
 
-	if (atomic_load_explicit(&slot->version, memory_order_acquire) != id << 1)
+	if (VERSION_ID(version) != id || version & BUSY)
 		return false;
 	for (size_t i = 0; i < ENTRY_WORDS; i++) {
 		word = atomic_load_explicit(&slot->words[i], memory_order_relaxed);
 		memcpy(to + i * sizeof(word), &word, sizeof(word));
 	}
 	atomic_thread_fence(memory_order_acquire);
-	return atomic_load_explicit(&slot->version, memory_order_relaxed) == id << 1;
+	return atomic_load_explicit(&slot->version, memory_order_relaxed) == version;
 }
 
 int history_get(const struct history *history, uint64_t id, struct history_entry *ret_entry)

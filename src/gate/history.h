@@ -92,6 +92,9 @@ uint64_t history_next_id(const struct history *history);
 /** history_add() - gate: keep a copy of an entry, with the next id.  Return: the id */
 uint64_t history_add(struct history *history, const struct history_entry *entry);
 
+/** history_replace() - gate: more is known of entry->id, if it is there still */
+void history_replace(struct history *history, const struct history_entry *entry);
+
 /** history_numbers() - gate: the numbers, to be kept current in place */
 struct history_numbers *history_numbers(struct history *history);
 

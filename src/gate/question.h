@@ -39,6 +39,7 @@ struct question {
 	uint32_t n_voices;
 	struct decision_voice voices[QUESTION_VOICES];
 	struct decision decision; /* once fd is -1 */
+	uint64_t verdict_id;      /* in the history */
 	uint32_t us;              /* that the opener waited */
 	enum file_memory memory;  /* where the verdict may be kept */
 	char path[HISTORY_PATH];
