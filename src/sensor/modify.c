@@ -51,6 +51,7 @@ struct modify {
 	uint32_t host_mnt_ns;
 	pid_t self;
 	bool stale; /* mounts have changed */
+	bool listening;
 	uint64_t marked_ns;
 	uint64_t n_lost;
 	struct group by_handle, by_file;
@@ -73,19 +74,22 @@ struct modify {
 
 /* ---- marks -------------------------------------------------------------------------------- */
 
-static int open_group(struct modify *modify, struct group *group, unsigned int flags)
+static int listen_to(struct modify *modify, struct group *group)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = group };
 
+	return epoll_ctl(modify->epoll_fd, EPOLL_CTL_ADD, group->fd, &event) < 0 ? -errno : 0;
+}
+
+static int open_group(struct modify *modify, struct group *group, unsigned int flags)
+{
 	if (group->fd >= 0)
 		return 0;
 	group->fd = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | flags,
 				  O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NOATIME);
 	if (group->fd < 0)
 		return -errno;
-	if (epoll_ctl(modify->epoll_fd, EPOLL_CTL_ADD, group->fd, &event) < 0)
-		return -errno;
-	return 0;
+	return modify->listening ? listen_to(modify, group) : 0;
 }
 
 static int mark(struct group *group, int folder)
@@ -456,6 +460,23 @@ int modify_fd(const struct modify *modify)
 	return modify->epoll_fd;
 }
 
+void modify_listen(struct modify *modify, bool listen)
+{
+	struct group *const groups[] = { &modify->by_handle, &modify->by_file };
+
+	if (modify->listening == listen)
+		return;
+	modify->listening = listen;
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		if (groups[i]->fd < 0)
+			continue;
+		if (listen)
+			listen_to(modify, groups[i]);
+		else
+			epoll_ctl(modify->epoll_fd, EPOLL_CTL_DEL, groups[i]->fd, NULL);
+	}
+}
+
 static int watch_mounts(struct modify *modify)
 {
 	struct epoll_event event = { .events = EPOLLPRI };
@@ -482,6 +503,7 @@ int modify_new(struct modify **ret_modify, uint32_t host_mnt_ns)
 	modify->by_handle.fd = modify->by_file.fd = -1;
 	modify->host_mnt_ns = host_mnt_ns;
 	modify->self = getpid();
+	modify->listening = true;
 	modify->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r = modify->epoll_fd < 0 ? -errno : watch_mounts(modify);
 	if (r == 0)

@@ -33,6 +33,14 @@ struct modify *modify_free(struct modify *modify);
 int modify_fd(const struct modify *modify);
 
 /**
+ * modify_listen() - become readable when there are events, or do not (as long as somebody collects anyway)
+ *
+ * A descriptor that is polled costs whoever writes a file the walk to all who wait behind it, each time.
+ * It listens from the start.
+ */
+void modify_listen(struct modify *modify, bool listen);
+
+/**
  * modify_collect() - read what waits, at most some hundred events
  *
  * Forgets what an earlier call collected.  Marks new mounts first, at most 20 times a second.

@@ -244,6 +244,21 @@ static uint32_t look(struct sensor *sensor)
 	return sources;
 }
 
+/* Who asks to be woken makes those pay who do what it watches: only while nothing else comes here. */
+static void fall_asleep(struct sensor *sensor)
+{
+	probe_arm(sensor->probe);
+	if (sensor->modify)
+		modify_listen(sensor->modify, true);
+}
+
+static void gather(struct sensor *sensor)
+{
+	sensor->asleep = false;
+	if (sensor->modify)
+		modify_listen(sensor->modify, false);
+}
+
 int sensor_process(struct sensor *sensor)
 {
 	uint32_t sources = look(sensor);
@@ -252,22 +267,24 @@ int sensor_process(struct sensor *sensor)
 
 	if (sensor->asleep && sources & ~(1u << SOURCE_TICK)) {
 		/* What woke us is seldom alone: let a batch gather. */
-		sensor->asleep = false;
+		gather(sensor);
 		return GATHER_MS;
 	}
 	n = drain(sensor, MAX_RECORDS, &more);
 	if (n == 0 && !more) {
 		account_trailing(&sensor->emitter, sensor->probe, sensor->now_ns);
-		probe_arm(sensor->probe);
+		fall_asleep(sensor);
 		/* What came between the drain and the arming wakes nobody. */
 		n = drain(sensor, MAX_RECORDS, &more);
 	}
 	if (n < 0)
 		return n == -EPERM ? -EACCES : n;
-	sensor->asleep = n == 0 && !more;
-	if (more)
-		return MORE_MS;
-	return sensor->asleep ? -1 : BATCH_MS;
+	if (n == 0 && !more) {
+		sensor->asleep = true;
+		return -1;
+	}
+	gather(sensor);
+	return more ? MORE_MS : BATCH_MS;
 }
 
 int sensor_flush(struct sensor *sensor)
