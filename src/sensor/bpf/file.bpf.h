@@ -188,7 +188,10 @@ __noinline int handle_open(void)
 		send_created(record, file, end);
 	if (open) {
 		record->open.open_flags = flags;
-		send(ringfort_type_file_open_write, end);
+		if (created)
+			send_same(ringfort_type_file_open_write, end);
+		else
+			send(ringfort_type_file_open_write, end);
 	}
 	return 0;
 }

@@ -281,6 +281,15 @@ static __always_inline int32_t error_of(const struct call *call)
 	return error >= ERESTARTSYS && error <= ERESTART_RESTARTBLOCK ? EINTR : error;
 }
 
+/* Is this the root of its mount namespace?  Then there is nothing to walk. */
+static __always_inline bool is_root(struct scratch *s, const struct path *path)
+{
+	uint64_t mnt = address_of(s, path->mnt), mount = mount_of(mnt);
+
+	return address_of(s, path->dentry) == LOAD_ADDRESS(mnt, struct vfsmount, mnt_root) &&
+	       LOAD_ADDRESS(mount, struct mount, mnt_parent) == mount;
+}
+
 /*
  * Append the folder that a relative string of the call starts from: dirfd's, or the current one.
  * An absolute string starts from the root of the process, which is no folder to name unless the
@@ -293,7 +302,7 @@ static __always_inline uint32_t put_base(struct scratch *s, int32_t dirfd, bool 
 	uint64_t file;
 
 	if (absolute) {
-		if (!fs)
+		if (!fs || is_root(s, &fs->root))
 			return at;
 		return walk_path(s, &fs->root, at);
 	}

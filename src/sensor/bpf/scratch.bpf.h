@@ -177,14 +177,16 @@ static __always_inline void wake(void)
 }
 
 /**
- * send() - number the record of this CPU's scratch and put it into its ring
+ * send_same() - number the record of this CPU's scratch and put it into its ring
  * @size: of the record, header included
+ *
+ * Its actor is there already: of the last record of the same call.
  *
  * The number is taken first and whatever follows: a record that finds its ring full is counted.
  * The time is taken right before the place in the ring, so that both orders agree but for an
  * interrupt in between.
  */
-__noinline int send(uint32_t type, uint32_t size)
+__noinline int send_same(uint32_t type, uint32_t size)
 {
 	uint32_t cpu = bpf_get_smp_processor_id();
 	struct probe_counters *count = bpf_map_lookup_elem(&counters, &cpu);
@@ -206,7 +208,6 @@ __noinline int send(uint32_t type, uint32_t size)
 	record->via = s->call.via;
 	record->reserved = 0;
 	record->cpu = cpu;
-	fill_actor(record);
 	record->monotonic_ns = bpf_ktime_get_ns();
 	if (rare_types >> type & 1)
 		error = bpf_ringbuf_output(&rare, record, size, BPF_RB_NO_WAKEUP);
@@ -216,6 +217,17 @@ __noinline int send(uint32_t type, uint32_t size)
 		count->n_lost[type]++;
 	wake();
 	return 0;
+}
+
+/** send() - the same, with who acts filled in */
+__noinline int send(uint32_t type, uint32_t size)
+{
+	struct scratch *s = scratch_get();
+
+	if (!s)
+		return 0;
+	fill_actor((struct probe_record *)s->record);
+	return send_same(type, size);
 }
 
 #endif
