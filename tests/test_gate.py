@@ -233,6 +233,31 @@ def kills():
         figure(f"{n} kills, {executed} executions: longest {worst * 1000:.0f} ms, longest gap {max(gaps) * 1000:.0f} ms")
 
 
+@case("what runs while there is no gate is counted, and its event says so; with a gate nothing does")
+def unguarded():
+    scratch = Scratch()
+    files = [scratch.program(f"file{i}") for i in range(300)]
+    mirror = lib.Solution("mirror", "mirror", ["report", "process.exec"])
+    with Guard([judge("judge", "allow"), mirror], scratch) as daemon:
+        for path in files[:50]:
+            equal(outcome(path), RAN, path)
+        time.sleep(0.6)
+        equal(daemon.gate()["unguarded"], 0, "unguarded while the gate was there")
+        old = daemon.roles()["gate"]
+        asked = daemon.voice("judge")["asked"]
+        os.kill(old, signal.SIGKILL)
+        for path in files[50:]:
+            equal(outcome(path), RAN, path)
+        lib.wait_until(lambda: daemon.voice("judge") and daemon.voice("judge")["asked"] > asked, 5, "the next gate")
+        time.sleep(0.6)
+        missed = len(files) - 50 - (daemon.voice("judge")["asked"] - asked)
+        require(missed > 0, "the gap was too short for a single execution")
+        equal(daemon.gate()["unguarded"], missed, "unguarded in the gap")
+        told = sum('"unguarded"' in json.dumps(f) and scratch.path in json.dumps(f) for f in daemon.findings())
+        equal(told, missed, "events that say so")
+        figure(f"{missed} executions in the gap, each counted")
+
+
 @case("a gate that stands still is killed by the supervisor, and nobody stays blocked")
 def still():
     scratch = Scratch()

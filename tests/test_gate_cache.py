@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import lib
-from guarded import DENIED, RAN, Guard, Scratch, judge, outcome
+from guarded import DENIED, RAN, Guard, Scratch, judge, outcome, run
 from lib import case, equal, figure, require
 
 SETTLED = 0.1  # seconds: a file that changed just now is asked about again
@@ -210,6 +210,30 @@ def generations():
         os.kill(old, signal.SIGKILL)
         lib.wait_until(lambda: daemon.roles().get("gate") not in (None, old) and outcome(files[2]) == DENIED, 5,
                        "a question after the gate died")
+
+
+@case("the soft deadline: an unchanged file's last verdict stands for one that does not answer, marked as such")
+def last_known():
+    disk = Scratch("ext4")
+    good, bad, new = (disk.program(name) for name in ("good", "bad", "new"))
+    settle()
+    with Guard([judge("first", "remember-suffix=/bad")], disk, deadline_ms=3000, more=", soft_deadline_ms: 150") as daemon:
+        equal(outcome(good), RAN, "good")
+        equal(outcome(bad), DENIED, "bad")
+        os.kill(daemon.solution("first")["pid"], signal.SIGSTOP)
+        # As a change of content does: nothing that was remembered holds any more.
+        daemon.cli("gate", "off")
+        daemon.cli("gate", "on")
+        lib.wait_until(lambda: not daemon.gate()["open"], 3, "a closed gate")
+        for path, expected in ((good, RAN), (bad, DENIED)):
+            result, seconds = run(path)
+            equal(result, expected, path)
+            require(0.1 < seconds < 2, f"{path} took {seconds:.2f} s")
+            verdict = daemon.why(path)[0]
+            require(verdict["reasons"][0]["answer"].startswith("last-known"), verdict)
+        result, seconds = run(new)
+        equal(result, RAN, "a file without a verdict, by the miss mode")
+        require(seconds > 2.5, f"took {seconds:.2f} s of a deadline of 3")
 
 
 if __name__ == "__main__":

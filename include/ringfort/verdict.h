@@ -67,7 +67,8 @@ struct ringfort_request {
 	uint32_t uid;         /* owner */
 	uint32_t gid;
 	int fd;               /* the file, read-only; the client's: closed once it is answered, and before */
-			      /* that when 64 later ones are held; -1: not handed over (too many are out) */
+			      /* that when 64 later ones are held; -1: not handed over (too many are out). */
+			      /* One open file for all who were asked: use pread(2) or mmap(2), not its offset. */
 	const char *path;     /* NUL-terminated, as the opener's mount has it; may be any bytes; */
 			      /* " (deleted)" at its end when the file has no name any more */
 };

@@ -66,6 +66,7 @@ static void print_numbers(const struct screen *screen, const json_t *gate)
 		{ "overridden", "denials overridden: the host needs the file", INK_YELLOW },
 		{ "expired", "decided by the deadline", INK_RED },
 		{ "overflow", "not asked: the kernel's queue was full", INK_RED },
+		{ "unguarded", "ran without a verdict", INK_RED },
 		{ "unanswered", "given up by who asked", INK_PLAIN },
 		{ "pending", "waiting now", INK_PLAIN },
 	};

@@ -49,6 +49,16 @@ int file_read(struct file *ret_file, int fd)
 	return 0;
 }
 
+uint64_t file_device(int fd)
+{
+	struct statfs fs;
+	struct file file;
+
+	if (fstatfs(fd, &fs) < 0 || fs.f_type == OVERLAYFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC)
+		return 0;
+	return file_read(&file, fd) < 0 ? 0 : file.dev;
+}
+
 void file_path(struct file_path *ret_path, int fd)
 {
 	char link[32];

@@ -37,6 +37,13 @@ enum file_memory {
 /** file_read() - attributes.  Return: 0 or a negative errno */
 int file_read(struct file *ret_file, int fd);
 
+/**
+ * file_device() - of the file system behind a descriptor (O_PATH will do), in the kernel's encoding
+ *
+ * 0 where files have other numbers for us than for the kernel (overlayfs, btrfs).
+ */
+uint64_t file_device(int fd);
+
 /** file_path() - the path, as the mount that it was opened by has it */
 void file_path(struct file_path *ret_path, int fd);
 

@@ -3,6 +3,7 @@
 #include "gate/gate.h"
 
 #include "base/cleanup.h"
+#include "gate/backstop.h"
 #include "gate/cache.h"
 #include "gate/fan.h"
 #include "gate/mounts.h"
@@ -20,6 +21,7 @@
 
 #define CACHE_ENTRIES 65536
 #define MAX_REMEMBERED 16384 /* ignore marks in the kernel: to drop them all takes it 8 ms */
+#define LAST_KNOWN_NS 60000000000ull /* a verdict under older content is good for */
 #define ROUNDS 16            /* of a call: then others have their turn */
 #define SOURCES 16           /* of a round */
 
@@ -35,6 +37,8 @@ struct gate {
 	struct questions *questions;
 	struct cache *cache;
 	struct mounts *mounts;
+	struct backstop *backstop; /* NULL: nobody looks behind us */
+	uint64_t devices[GATE_PLACES]; /* of what is guarded */
 	struct voter *voters[DECISION_VOICES];
 	uint32_t guarded; /* places, a bit each */
 	uint32_t own[GATE_OWN_MAX];
@@ -106,7 +110,8 @@ static void remember(struct gate *gate, struct question *question)
 		return;
 	if (gate->n_remembered >= MAX_REMEMBERED)
 		gate_forget(gate);
-	if (fan_remember(gate->group, question->fd) < 0)
+	if (!backstop_remember(gate->backstop, question->file.dev, question->file.ino, gate->now_ns) ||
+	    fan_remember(gate->group, question->fd) < 0)
 		return;
 	gate->n_remembered++;
 	if (!file_same(&question->file, question->fd)) {
@@ -136,8 +141,10 @@ static void record(struct gate *gate, struct question *question)
 /* ---- the answer --------------------------------------------------------------------------------- */
 
 /* Its number is the kernel's name of the question: closed only when it is answered. */
-static void answer(struct gate *gate, int fd, enum ringfort_verdict verdict)
+static void answer(struct gate *gate, int fd, const struct file *file, enum ringfort_verdict verdict)
 {
+	if (verdict == RINGFORT_VERDICT_ALLOW && file)
+		backstop_pass(gate->backstop, file->dev, file->ino, gate->now_ns);
 	if (fan_answer(gate->group, fd, verdict) < 0)
 		gate->numbers->n_unanswered++;
 	else if (verdict == RINGFORT_VERDICT_DENY)
@@ -146,14 +153,17 @@ static void answer(struct gate *gate, int fd, enum ringfort_verdict verdict)
 
 static void at_once(struct gate *gate, int fd)
 {
-	answer(gate, fd, RINGFORT_VERDICT_ALLOW);
+	struct file file;
+	bool known = gate->backstop && file_read(&file, fd) == 0;
+
+	answer(gate, fd, known ? &file : NULL, RINGFORT_VERDICT_ALLOW);
 	close(fd);
 	gate->numbers->n_at_once++;
 }
 
 static void give(struct gate *gate, struct question *question, struct decision decision)
 {
-	answer(gate, question->fd, decision.verdict);
+	answer(gate, question->fd, &question->file, decision.verdict);
 	question->decision = decision;
 	question->us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
 	gate->numbers->n_decided++;
@@ -261,7 +271,7 @@ static void decide_unasked(struct gate *gate, const struct fan_event *event, con
 		voters[i]->numbers->n_full++;
 	}
 	decision = decision_make(question.voices, n, critical(gate, file), gate->options.deny_critical);
-	answer(gate, event->fd, decision.verdict);
+	answer(gate, event->fd, file, decision.verdict);
 	close(event->fd);
 	gate->numbers->n_decided++;
 }
@@ -287,6 +297,8 @@ static void ask(struct gate *gate, const struct fan_event *event, const struct f
 	question->asked_ns = gate->now_ns;
 	question->time_ns = clock_ns(CLOCK_REALTIME);
 	question->deadline_ns = gate->now_ns + gate->options.deadline_ms * 1000000ull;
+	if (gate->options.soft_ms && gate->options.soft_ms < gate->options.deadline_ms)
+		question->soft_ns = gate->now_ns + gate->options.soft_ms * 1000000ull;
 	history_path(question->path, gate->path.text);
 	asked.id = question->id;
 	asked.deadline_ns = question->deadline_ns;
@@ -294,7 +306,7 @@ static void ask(struct gate *gate, const struct fan_event *event, const struct f
 	for (uint32_t i = 0; i < n; i++)
 		add_voice(question, voters[i]);
 	if (!gate->timer_armed)
-		arm_timer(gate, question->deadline_ns);
+		arm_timer(gate, question->soft_ns ? question->soft_ns : question->deadline_ns);
 	for (uint32_t i = 0; i < n; i++)
 		if (voter_ask(voters[i], &asked) < 0) {
 			question->voices[i].answer = DECISION_FULL;
@@ -329,7 +341,7 @@ static bool answer_from_table(struct gate *gate, const struct fan_event *event, 
 	if (!cache_find(gate->cache, &key, gate->generation, &value) ||
 	    file_memory(file, event->fd, (int64_t)clock_ns(CLOCK_REALTIME)) == FILE_ASK_AGAIN)
 		return false;
-	answer(gate, event->fd, value.verdict);
+	answer(gate, event->fd, file, value.verdict);
 	gate->numbers->n_cached++;
 	file_path(&gate->path, event->fd);
 	close(event->fd);
@@ -400,14 +412,21 @@ static void count_answer(struct voter *voter, const struct ask_answer *told, boo
 	voter->numbers->n_after += after;
 }
 
+/* Once; and where its last known answer was taken, in time all the same: that stays in the record. */
+static bool may_answer(const struct decision_voice *voice)
+{
+	return voice->answer == DECISION_WAITING || voice->answer == DECISION_LAST_KNOWN_ALLOW ||
+	       voice->answer == DECISION_LAST_KNOWN_DENY;
+}
+
 /* Every number in it is the solution's: which question, whether it was asked, whether it may still answer. */
 static void take_answer(struct gate *gate, struct voter *voter, const struct ask_answer *told)
 {
 	struct question *question = question_find(gate->questions, told->id);
 	struct decision_voice *voice = question ? question_voice(question, voter->terms.slot) : NULL;
 
-	if (!voice || !question->open || voice->answer != DECISION_WAITING ||
-	    told->verdict >= _RINGFORT_VERDICT_N || gate->now_ns >= question->deadline_ns) {
+	if (!voice || !question->open || !may_answer(voice) || told->verdict >= _RINGFORT_VERDICT_N ||
+	    gate->now_ns >= question->deadline_ns) {
 		wrong(gate, voter);
 		return;
 	}
@@ -454,10 +473,45 @@ static void expire_voices(struct gate *gate, struct question *question)
 	}
 }
 
+/*
+ * The soft deadline: what was decided about this very file under older content stands for those who have
+ * not answered, where the operator lets it, and marked as such.
+ */
+static void soften(struct gate *gate, struct question *question)
+{
+	struct cache_key key = key_of(&question->file, question->act);
+	struct cache_value last;
+
+	question->soft_ns = 0;
+	if (question->fd < 0 || !cache_find_old(gate->cache, &key, gate->now_ns, LAST_KNOWN_NS, &last))
+		return;
+	for (uint32_t i = 0; i < question->n_voices; i++)
+		if (question->voices[i].answer == DECISION_WAITING && question->voices[i].mode == DECISION_ENFORCE)
+			question->voices[i].answer = last.verdict == RINGFORT_VERDICT_DENY ?
+							     DECISION_LAST_KNOWN_DENY :
+							     DECISION_LAST_KNOWN_ALLOW;
+	advance(gate, question);
+}
+
+/* In the order of asking, which is that of soft deadlines too.  Return: the next of these, or 0 */
+static uint64_t soften_due(struct gate *gate)
+{
+	struct question *question, *later;
+
+	for (question = questions_first(gate->questions); question; question = later) {
+		later = question->later;
+		if (question->soft_ns > gate->now_ns)
+			return question->soft_ns;
+		if (question->soft_ns)
+			soften(gate, question);
+	}
+	return 0;
+}
+
 static void expire(struct gate *gate)
 {
 	struct question *question;
-	uint64_t n_expirations;
+	uint64_t n_expirations, soft_ns;
 
 	if (read(gate->timer_fd, &n_expirations, sizeof(n_expirations)) < 0)
 		return;
@@ -467,8 +521,10 @@ static void expire(struct gate *gate)
 		expire_voices(gate, question);
 		advance(gate, question);
 	}
+	soft_ns = soften_due(gate);
+	question = questions_first(gate->questions);
 	if (question)
-		arm_timer(gate, question->deadline_ns);
+		arm_timer(gate, soft_ns && soft_ns < question->deadline_ns ? soft_ns : question->deadline_ns);
 }
 
 /* ---- the loop's side ---------------------------------------------------------------------------------- */
@@ -505,8 +561,20 @@ int gate_process(struct gate *gate)
 	return 0;
 }
 
+/* Somebody decides: what runs without a verdict from now on does so behind our back. */
+static void activate(struct gate *gate)
+{
+	bool active = false;
+
+	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
+		active |= gate->voters[slot] && gate->voters[slot]->numbers->acts & 1u << RINGFORT_ACT_EXEC;
+	backstop_activate(gate->backstop, active && !gate->numbers->open);
+}
+
 void gate_tick(struct gate *gate)
 {
+	activate(gate);
+	gate->numbers->n_unguarded = backstop_unguarded(gate->backstop);
 	if (mounts_changed(gate->mounts))
 		tell(gate, GATE_MOUNTED, 0, NULL);
 }
@@ -529,9 +597,23 @@ int gate_guard(struct gate *gate, uint32_t place, int file)
 {
 	int r = place < GATE_PLACES ? fan_mark(gate->group, file) : -EINVAL;
 
-	if (r == 0)
+	if (r == 0) {
 		gate->guarded |= 1u << place;
+		gate->devices[place] = file_device(file);
+		backstop_guard(gate->backstop, place, gate->devices[place]);
+	}
 	gate->numbers->n_marks = (uint32_t)__builtin_popcount(gate->guarded);
+	return r;
+}
+
+int gate_backstop(struct gate *gate, int fd)
+{
+	int r = gate->backstop ? -EEXIST : backstop_open(&gate->backstop, fd);
+
+	for (uint32_t place = 0; r == 0 && place < GATE_PLACES; place++)
+		backstop_guard(gate->backstop, place, gate->devices[place]);
+	if (r == 0)
+		activate(gate);
 	return r;
 }
 
@@ -555,6 +637,7 @@ int gate_own(struct gate *gate, uint32_t pid, bool add)
 void gate_forget(struct gate *gate)
 {
 	gate->generation++;
+	backstop_forget(gate->backstop);
 	if (gate->n_remembered && fan_forget_all(gate->group) == 0)
 		gate->n_remembered = 0;
 }
@@ -621,6 +704,7 @@ void gate_open(struct gate *gate, bool open)
 	struct question *question, *later;
 
 	gate->numbers->open = open;
+	activate(gate);
 	gate_forget(gate);
 	if (!open)
 		return;
@@ -692,6 +776,7 @@ struct gate *gate_free(struct gate *gate)
 	close_fd(gate->group);
 	close_fd(gate->timer_fd);
 	close_fd(gate->epoll_fd);
+	backstop_close(gate->backstop);
 	mounts_free(gate->mounts);
 	cache_free(gate->cache);
 	questions_free(gate->questions);

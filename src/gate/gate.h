@@ -37,6 +37,7 @@ struct gate_options {
 	struct history *history; /* the caller's, writable, as long as the gate lives */
 	uint32_t epoch;          /* grows from one life of the gate to the next */
 	uint32_t deadline_ms;
+	uint32_t soft_ms;        /* from then on a last known verdict will do; 0: never */
 	bool deny_critical;
 	bool (*is_critical)(void *userdata, uint64_t dev, uint64_t ino);
 	void (*told)(void *userdata, enum gate_news news, uint32_t slot, const struct history_entry *entry);
@@ -64,6 +65,9 @@ void gate_tick(struct gate *gate);
  *         goes with it
  */
 int gate_guard(struct gate *gate, uint32_t place, int file);
+
+/** gate_backstop() - from now on tell the probe what may run; fd stays the caller's */
+int gate_backstop(struct gate *gate, int fd);
 
 /** gate_own() - a process of ours (its session too) is answered at once; or no longer.  0 or -ENOSPC */
 int gate_own(struct gate *gate, uint32_t pid, bool add);

@@ -61,6 +61,7 @@ struct history_numbers {
 	uint64_t n_overridden;
 	uint64_t n_expired;  /* decided by the deadline */
 	uint64_t n_overflow; /* the kernel's queue was full */
+	uint64_t n_unguarded; /* images on guarded file systems that began to run without a verdict */
 	uint64_t n_unanswered; /* the kernel did not take our answer: the opener had gone */
 	uint64_t since_ns;   /* CLOCK_REALTIME of its start */
 	uint32_t open;       /* 1: the gate was told to let everything through */

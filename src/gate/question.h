@@ -35,6 +35,7 @@ struct question {
 	uint64_t generation;  /* of the gate, when it was */
 	uint64_t asked_ns;    /* monotonic */
 	uint64_t deadline_ns;
+	uint64_t soft_ns;     /* 0: no last known verdict will do, or none was there */
 	uint64_t time_ns;     /* realtime */
 	uint32_t n_voices;
 	struct decision_voice voices[QUESTION_VOICES];

@@ -24,7 +24,8 @@
 	X(max_mb, findings_max_mb, 1, 65536, 64) \
 	X(files, findings_files, 2, 1000, 8)
 #define GATE(X) \
-	X(deadline_ms, gate_deadline_ms, 10, 60000, 1000)
+	X(deadline_ms, gate_deadline_ms, 10, 60000, 1000) \
+	X(soft_deadline_ms, gate_soft_deadline_ms, 0, 60000, 0)
 
 /* What changes which code runs, or where it talks to: the loader's, the shells', the proxies'. */
 static const char *const default_environment[] = {
@@ -323,7 +324,7 @@ bool config_check(const struct config *config)
 	bool known = false;
 
 #define X(key, member, least, most, fallback) \
-	if (config->member < (least) || config->member > (most)) \
+	if ((int64_t)config->member < (least) || config->member > (most)) \
 		return false;
 	UIDS(X) RINGS(X) FINDINGS(X) GATE(X)
 #undef X

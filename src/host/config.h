@@ -22,6 +22,8 @@
  *   gate:                          # of the decisions before an act
  *     enabled: true
  *     deadline_ms: 1000            # for an answer
+ *     soft_deadline_ms: 200        # from then on the last verdict for the file will do, under older
+ *                                  # content too, if it is a minute old at most; 0 or absent: never
  *     exec: [/, /srv]              # each names the file system that holds it: execution there is
  *                                  # decided; absent: nowhere
  *     deny_critical: false         # may a solution deny even what the host needs to live?
@@ -88,6 +90,7 @@ struct config {
 	uint32_t log_level;            /* enum log_level */
 	uint32_t gate_enabled;
 	uint32_t gate_deadline_ms;
+	uint32_t gate_soft_deadline_ms;
 	uint32_t gate_deny_critical;
 	struct plain_list gate_exec;   /* absolute paths, "/" too */
 };

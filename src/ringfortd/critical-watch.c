@@ -23,7 +23,12 @@ static struct timespec packages_changed(void)
 	return stat(PACKAGES, &st) < 0 ? (struct timespec){ 0 } : st.st_mtim;
 }
 
-/* The daemon, and the program of each solution. */
+static void add_row(struct critical_row *rows, uint32_t *n, const char *path)
+{
+	rows[(*n)++] = (struct critical_row){ path, OURS };
+}
+
+/* The daemon, the command (how else could one open the gate?), and the program of each solution. */
 static uint32_t list_ours(const struct supervisor *supervisor, char paths[][CRITICAL_PATH],
 			  struct critical_row *rows)
 {
@@ -32,7 +37,11 @@ static uint32_t list_ours(const struct supervisor *supervisor, char paths[][CRIT
 
 	if (length > 0) {
 		paths[0][length] = '\0';
-		rows[n++] = (struct critical_row){ paths[0], OURS };
+		add_row(rows, &n, paths[0]);
+		length = (ssize_t)(strrchr(paths[0], '/') - paths[0]);
+		if (snprintf(paths[n], CRITICAL_PATH, "%.*s/../bin/ringfort", (int)length, paths[0]) <
+		    (int)CRITICAL_PATH)
+			add_row(rows, &n, paths[n]);
 	}
 	for (uint32_t i = 0; i < supervisor->n_units; i++) {
 		const struct unit *unit = supervisor->units[i];
@@ -40,16 +49,15 @@ static uint32_t list_ours(const struct supervisor *supervisor, char paths[][CRIT
 		if (unit->unusable[0] || snprintf(paths[n], CRITICAL_PATH, "%s/%s", unit->package,
 						  unit->manifest.executable) >= (int)CRITICAL_PATH)
 			continue;
-		rows[n] = (struct critical_row){ paths[n], OURS };
-		n++;
+		add_row(rows, &n, paths[n]);
 	}
 	return n;
 }
 
 void critical_watch_load(struct critical_watch *watch, const struct supervisor *supervisor)
 {
-	static char paths[MESSAGE_SLOTS + 1][CRITICAL_PATH];
-	struct critical_row rows[MESSAGE_SLOTS + 1];
+	static char paths[MESSAGE_SLOTS + 2][CRITICAL_PATH];
+	struct critical_row rows[MESSAGE_SLOTS + 2];
 	uint32_t n = list_ours(supervisor, paths, rows);
 	int r;
 

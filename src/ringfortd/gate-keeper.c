@@ -15,12 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #define WATCH_US 500000
 #define SILENCE_NS 3000000000ull /* without a sign of life: killed */
 #define SHORT_LIFE_NS 1000000000ull
 #define MAX_FAILED 3
+#define SEND_BUFFER 4194304
 
 static void start_gate(struct gate_keeper *keeper);
 
@@ -100,6 +102,29 @@ static void tell_critical(struct gate_keeper *keeper)
 		tell(keeper, &critical, &fd, 1);
 }
 
+static void tell_backstop(struct gate_keeper *keeper)
+{
+	const struct message backstop = { .kind = MESSAGE_BACKSTOP };
+
+	if (keeper->backstop_fd >= 0)
+		tell(keeper, &backstop, &keeper->backstop_fd, 1);
+}
+
+void gate_keeper_backstop(struct gate_keeper *keeper, int *fd)
+{
+	int r;
+
+	if (keeper->history_writer < 0 || keeper->backstop_fd >= 0)
+		return;
+	r = backstop_open(&keeper->backstop, *fd);
+	if (r < 0) {
+		log_error("cannot map the backstop: %s", strerror(-r));
+		return;
+	}
+	keeper->backstop_fd = take_fd(fd);
+	tell_backstop(keeper);
+}
+
 /* Its own processes first: then nothing of ours waits for a verdict about itself. */
 static void tell_all(struct gate_keeper *keeper)
 {
@@ -116,6 +141,9 @@ static void tell_all(struct gate_keeper *keeper)
 	for (uint32_t i = 0; i < supervisor->n_units; i++)
 		if (supervisor->units[i]->ask.requests >= 0)
 			gate_keeper_voter(keeper, supervisor->units[i]);
+	/* Behind those who decide: with nobody there it would take the gap for a time without a gate.  Before
+	 * the first question. */
+	tell_backstop(keeper);
 	tell_guards(keeper);
 }
 
@@ -186,6 +214,8 @@ static void start_gate(struct gate_keeper *keeper)
 
 	if (message_pair(ends) < 0)
 		return;
+	/* All that it is told at once shall fit: a gate whose socket is full is taken for one that stands still. */
+	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &(int){ SEND_BUFFER }, sizeof(int));
 	critical_watch_load(&keeper->critical, keeper->supervisor);
 	keeper->n_lives++;
 	pid = fork();
@@ -221,6 +251,8 @@ void gate_keeper_ended(struct gate_keeper *keeper)
 	if (keeper->pid <= 0 || waitpid(keeper->pid, &status, WNOHANG) != keeper->pid)
 		return;
 	forget_gate(keeper);
+	/* What its kernel marks remembered went with it: from here on an execution is one without a verdict. */
+	backstop_forget(keeper->backstop);
 	if (keeper->supervisor->ending)
 		return;
 	/* A kill is somebody's act; an exit of its own, so early, is this kernel's answer. */
@@ -237,7 +269,7 @@ void gate_keeper_ended(struct gate_keeper *keeper)
 int gate_keeper_open(struct gate_keeper *keeper, struct supervisor *supervisor)
 {
 	keeper->supervisor = supervisor;
-	keeper->fd = keeper->history_writer = keeper->history_reader = -1;
+	keeper->fd = keeper->history_writer = keeper->history_reader = keeper->backstop_fd = -1;
 	if (!wanted(keeper))
 		return 0;
 	return history_create(&keeper->history_writer, &keeper->history_reader);
@@ -288,6 +320,9 @@ void gate_keeper_close(struct gate_keeper *keeper)
 	keeper->watch = NULL;
 	forget_gate(keeper);
 	role_end(pid);
+	backstop_activate(keeper->backstop, false);
+	keeper->backstop = backstop_close(keeper->backstop);
+	keeper->backstop_fd = close_fd(keeper->backstop_fd);
 	keeper->history_writer = close_fd(keeper->history_writer);
 	keeper->history_reader = close_fd(keeper->history_reader);
 }

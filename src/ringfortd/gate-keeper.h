@@ -10,6 +10,7 @@
 #ifndef RINGFORT_RINGFORTD_GATE_KEEPER_H
 #define RINGFORT_RINGFORTD_GATE_KEEPER_H
 
+#include "gate/backstop.h"
 #include "ringfortd/critical-watch.h"
 #include "ringfortd/message.h"
 
@@ -26,6 +27,8 @@ struct gate_keeper {
 	pid_t pid;             /* 0: none runs */
 	int fd;                /* messages */
 	int history_writer, history_reader; /* -1: there is no gate on this host */
+	int backstop_fd;       /* the sensor's map, or -1 */
+	struct backstop *backstop;
 	uint32_t n_lives;
 	uint32_t n_failed;     /* lives in a row that were too short to be one */
 	uint64_t born_ns, alive_ns;
@@ -48,6 +51,9 @@ void gate_keeper_own(struct gate_keeper *keeper, pid_t pid, bool alive);
 
 /** gate_keeper_voter() - a solution that may decide was born, or (its channel closed) is gone */
 void gate_keeper_voter(struct gate_keeper *keeper, const struct unit *unit);
+
+/** gate_keeper_backstop() - the sensor has it; the descriptor is taken over */
+void gate_keeper_backstop(struct gate_keeper *keeper, int *fd);
 
 /** gate_keeper_message() - control's MESSAGE_GATE; an answer goes back */
 void gate_keeper_message(struct gate_keeper *keeper, const struct message *message);

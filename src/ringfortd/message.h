@@ -32,6 +32,8 @@ enum message_kind {
 	MESSAGE_GUARD,    /* value[0] place, text: for the log; fd: a file of the file system to guard */
 	MESSAGE_CRITICAL, /* fd: struct critical_set, packed */
 	MESSAGE_FORGIVE,  /* slot: the operator resets its circuit breaker */
+	/* sensor to supervisor, and on to the gate */
+	MESSAGE_BACKSTOP, /* fd: the map of event/backstop.h */
 	/* gate to supervisor */
 	MESSAGE_ALIVE,    /* a few times a second */
 	MESSAGE_MOUNTED,  /* the host's mounts changed: guard again */

@@ -141,6 +141,7 @@ void report_gate(struct json *json, const struct history_numbers *numbers,
 	json_name_uint(json, "overridden", numbers->n_overridden);
 	json_name_uint(json, "expired", numbers->n_expired);
 	json_name_uint(json, "overflow", numbers->n_overflow);
+	json_name_uint(json, "unguarded", numbers->n_unguarded);
 	json_name_uint(json, "unanswered", numbers->n_unanswered);
 	json_name_uint(json, "pending", numbers->n_pending);
 	json_name_uint(json, "restarts", numbers->n_restarts);

@@ -116,6 +116,8 @@ static int dispatch(struct gate_loop *loop, const struct message *message, int f
 		return 0;
 	case MESSAGE_CRITICAL:
 		return critical_watch_unpack(fds[0], &loop->critical);
+	case MESSAGE_BACKSTOP:
+		return gate_backstop(loop->gate, fds[0]);
 	case MESSAGE_FORGIVE:
 		gate_voter_reset(loop->gate, message->slot);
 		return 0;
@@ -219,6 +221,7 @@ static int open_gate(struct gate_loop *loop)
 	struct gate_options options = {
 		.epoch = role->epoch,
 		.deadline_ms = role->config->gate_deadline_ms,
+		.soft_ms = role->config->gate_soft_deadline_ms,
 		.deny_critical = role->config->gate_deny_critical,
 		.is_critical = is_critical,
 		.told = told,

@@ -383,6 +383,16 @@ static int open_loop(struct sensor_loop *loop)
 	return 0;
 }
 
+/* For the gate, which may be there. */
+static void hand_backstop(struct sensor_loop *loop)
+{
+	const struct message backstop = { .kind = MESSAGE_BACKSTOP };
+	int fd = sensor_backstop_fd(loop->sensor);
+
+	if (message_send_fd(loop->role->supervisor_fd, &backstop, &fd, 1) < 0)
+		log_warning("cannot hand over the backstop: executions without a verdict are not seen");
+}
+
 int role_sensor(const struct sensor_role *role)
 {
 	static struct sensor_loop loop;
@@ -410,6 +420,7 @@ int role_sensor(const struct sensor_role *role)
 		return 1;
 	}
 	describe(&loop);
+	hand_backstop(&loop);
 	r = open_loop(&loop);
 	if (r < 0) {
 		log_error("cannot begin the loop: %s", strerror(-r));

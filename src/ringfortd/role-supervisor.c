@@ -267,10 +267,12 @@ static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 	int r;
 
 	while ((r = message_receive_fd((int)fd, &message, fds)) > 0) {
-		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
-			close_fd(fds[i]);
 		if (message.kind == MESSAGE_MARK)
 			selftest_marked(supervisor);
+		else if (message.kind == MESSAGE_BACKSTOP)
+			gate_keeper_backstop(&supervisor->gate, &fds[0]);
+		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
+			close_fd(fds[i]);
 	}
 	if (r < 0 && !supervisor->ending)
 		supervisor_end(supervisor, EX_SOFTWARE);
@@ -433,6 +435,7 @@ int role_supervisor(const struct paths *paths, const struct config *config)
 	supervisor.sensor_fd = supervisor.control_fd = -1;
 	supervisor.selftest_go = supervisor.selftest_result = -1;
 	supervisor.gate.fd = supervisor.gate.history_writer = supervisor.gate.history_reader = -1;
+	supervisor.gate.backstop_fd = -1;
 	signal(SIGPIPE, SIG_IGN);
 	r = start(&supervisor, &hand);
 	if (r < 0) {

@@ -27,6 +27,21 @@ struct fixture {
 	pid_t pid;
 };
 
+/* The next message; false: the other end is gone. */
+static bool answered(int fd, uint32_t kind)
+{
+	struct pollfd news = { .fd = fd, .events = POLLIN };
+	int fds[MESSAGE_MAX_FDS];
+	struct message message;
+
+	assert(poll(&news, 1, PATIENCE_MS) == 1);
+	if (message_receive_fd(fd, &message, fds) != 1)
+		return false;
+	assert(message.kind == kind && (fds[0] >= 0) == (kind == MESSAGE_BACKSTOP));
+	close_fd(fds[0]);
+	return true;
+}
+
 static void setup(struct fixture *f)
 {
 	static struct config config;
@@ -60,6 +75,8 @@ static void setup(struct fixture *f)
 	f->supervisor = to_sensor[0];
 	f->control = between[0];
 	assert(message_send_fd(f->supervisor, &ring, &f->ring_writer, 1) == 0);
+	/* As soon as the probe is loaded. */
+	assert(answered(f->supervisor, MESSAGE_BACKSTOP));
 }
 
 /* Its exit status once both sockets are closed, or it went by itself. */
@@ -74,16 +91,6 @@ static int finish(struct fixture *f)
 	assert(waitpid(f->pid, &status, 0) == f->pid);
 	assert(WIFEXITED(status));
 	return WEXITSTATUS(status);
-}
-
-static bool answered(int fd)
-{
-	struct pollfd news = { .fd = fd, .events = POLLIN };
-	int fds[MESSAGE_MAX_FDS];
-	struct message message;
-
-	assert(poll(&news, 1, PATIENCE_MS) == 1);
-	return message_receive_fd(fd, &message, fds) == 1;
 }
 
 /* All that was said before is done: the ring's barrier tells. */
@@ -125,12 +132,12 @@ static void only_the_supervisor_marks_a_process_or_hands_over_rings_and_pipes(vo
 		settle(&f);
 		assert(message_send_fd(f.control, &message, &f.ring_writer, 1) == 0);
 		/* It ends, and says nothing. */
-		assert(!answered(f.supervisor));
+		assert(!answered(f.supervisor, MESSAGE_MARK));
 		assert(finish(&f) == 1);
 	}
 	setup(&f);
 	assert(message_send_fd(f.supervisor, &(struct message){ .kind = MESSAGE_MARK }, NULL, 0) == 0);
-	assert(answered(f.supervisor));
+	assert(answered(f.supervisor, MESSAGE_MARK));
 	assert(finish(&f) == 0);
 }
 

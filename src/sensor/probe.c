@@ -248,6 +248,11 @@ const struct probe_counters *probe_counters(const struct probe *probe, unsigned 
 	return cpu < probe->n_cpus ? &probe->counters[cpu] : NULL;
 }
 
+int probe_backstop_fd(const struct probe *probe)
+{
+	return bpf_map__fd(probe->bpf->maps.backstops);
+}
+
 const struct probe_env *probe_env(const struct probe *probe)
 {
 	return (const struct probe_env *)&probe->bpf->rodata->env;

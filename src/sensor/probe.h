@@ -67,6 +67,9 @@ void probe_release(struct probe *probe);
 /** probe_counters() - the counters of one CPU, or NULL; shared with the kernel, read relaxed */
 const struct probe_counters *probe_counters(const struct probe *probe, unsigned int cpu);
 
+/** probe_backstop_fd() - the map that the gate writes (event/backstop.h); the probe's */
+int probe_backstop_fd(const struct probe *probe);
+
 /** probe_env() - the variables that process.exec reports, as long as the probe lives */
 const struct probe_env *probe_env(const struct probe *probe);
 unsigned int probe_n_cpus(const struct probe *probe);

@@ -407,6 +407,11 @@ int sensor_footprint(const struct sensor *sensor, struct probe_footprint *ret_fo
 	return probe_footprint(sensor->probe, ret_footprint);
 }
 
+int sensor_backstop_fd(const struct sensor *sensor)
+{
+	return probe_backstop_fd(sensor->probe);
+}
+
 struct table *sensor_table(struct sensor *sensor)
 {
 	return sensor->table;

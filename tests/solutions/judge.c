@@ -6,6 +6,7 @@
  *   judge deny                denies
  *   judge deny-suffix=SUFFIX  denies files whose path ends so, allows the others
  *   judge remember            allows, for as long as the file stays as it is
+ *   judge remember-suffix=S   as deny-suffix, for as long as the file stays as it is
  *   judge slow=MS             allows after so long
  *   judge exec                lets a child open the path, waits for it, allows
  *
@@ -93,6 +94,14 @@ static void deny_suffix(const struct ringfort_request *request)
 static void remember(const struct ringfort_request *request)
 {
 	answer(request->id, RINGFORT_VERDICT_ALLOW, RINGFORT_ANSWER_REMEMBER);
+}
+
+static void remember_suffix(const struct ringfort_request *request)
+{
+	size_t length = strlen(request->path), end = strlen(detail);
+	int bad = length >= end && strcmp(request->path + length - end, detail) == 0;
+
+	answer(request->id, bad ? RINGFORT_VERDICT_DENY : RINGFORT_VERDICT_ALLOW, RINGFORT_ANSWER_REMEMBER);
 }
 
 static void slow(const struct ringfort_request *request)
@@ -194,6 +203,7 @@ static const struct manner {
 	{ .name = "deny", .judge = deny },
 	{ .name = "deny-suffix", .judge = deny_suffix, .has_detail = 1 },
 	{ .name = "remember", .judge = remember },
+	{ .name = "remember-suffix", .judge = remember_suffix, .has_detail = 1 },
 	{ .name = "slow", .judge = slow, .has_detail = 1 },
 	{ .name = "exec", .judge = open_in_child },
 	{ .name = "hang", .judge = hang },

@@ -9,6 +9,7 @@
 #ifndef RINGFORT_SENSOR_BPF_EXEC_BPF_H
 #define RINGFORT_SENSOR_BPF_EXEC_BPF_H
 
+#include "../../event/backstop.h"
 #include "path.bpf.h"
 
 #define MAX_ENV 4096
@@ -246,6 +247,47 @@ static __always_inline void put_privilege(struct exec_record *record, struct tas
 			      &task->cred->cap_effective);
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct backstop);
+} backstops SEC(".maps");
+
+/* Is the device one of a file system that the gate guards? */
+static __always_inline bool is_guarded(const struct backstop *backstop, uint64_t dev)
+{
+	uint32_t i;
+
+	for (i = 0; i < BACKSTOP_PLACES; i++)
+		if (backstop->guarded[i] == dev)
+			return true;
+	return false;
+}
+
+/* Does this image begin to run though nobody said that it may? */
+__noinline uint32_t is_unguarded(uint64_t dev, uint64_t ino)
+{
+	struct backstop *backstop;
+	uint32_t zero = 0, way, at;
+
+	backstop = bpf_map_lookup_elem(&backstops, &zero);
+	if (!backstop || !backstop->active || !dev || !is_guarded(backstop, dev))
+		return 0;
+	at = backstop_first(dev, ino);
+	for (way = 0; way < BACKSTOP_WAYS; way++) {
+		const struct backstop_entry *entry =
+			&backstop->entries[(at + way) & (BACKSTOP_SETS * BACKSTOP_WAYS - 1)];
+
+		if (entry->ino == ino && entry->dev == dev &&
+		    (entry->epoch == backstop->epoch || bpf_ktime_get_ns() - entry->stamp_ns < BACKSTOP_NS))
+			return 0;
+	}
+	__sync_fetch_and_add(&backstop->n_unguarded, 1);
+	return 1;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
@@ -266,6 +308,8 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 		record->body.flags |= 1u << RINGFORT_EXEC_MEMFD;
 	if (file_flags & 1u << RINGFORT_FILE_DELETED)
 		record->body.flags |= 1u << RINGFORT_EXEC_DELETED;
+	if (is_unguarded(record->body.file.dev, record->body.file.ino))
+		record->body.flags |= 1u << RINGFORT_EXEC_UNGUARDED;
 	at = put_origin(s, record, task, bprm, at);
 	at = put_env(s, record, task->mm, at);
 	put_stdio(&record->body);

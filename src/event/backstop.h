@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Backstop - what the gate lets through, in memory that the probe looks at when an image begins to run.
+ *
+ * The probe makes it, the gate writes it: the file systems that are guarded, and each file before the
+ * kernel hears that it may run.  An image on a guarded file system that is not in here runs without a
+ * verdict: in a gap between two lives of the gate, or behind its back.  Such an exec is counted, and its
+ * event carries the flag "unguarded".
+ *
+ * An entry holds for BACKSTOP_NS, or, where the kernel was told not to ask again, for an epoch.  An entry
+ * that is overwritten by others too early makes a false alarm, never a false silence.
+ */
+#ifndef RINGFORT_EVENT_BACKSTOP_H
+#define RINGFORT_EVENT_BACKSTOP_H
+
+#include <stdint.h>
+
+#define BACKSTOP_PLACES 32u
+#define BACKSTOP_SETS 16384u
+#define BACKSTOP_WAYS 4u
+#define BACKSTOP_NS 10000000000ull /* from a verdict to the image: the kernel reads and maps it */
+
+struct backstop_entry {
+	uint64_t dev, ino; /* as in events */
+	uint64_t stamp_ns; /* CLOCK_MONOTONIC of the verdict */
+	uint64_t epoch;    /* in which the kernel does not ask again, or 0 */
+};
+
+struct backstop {
+	uint64_t active;      /* 1: there is somebody to decide */
+	uint64_t epoch;       /* from 1; counted up when nothing that was remembered holds any longer */
+	uint64_t n_unguarded; /* by the probe */
+	uint64_t reserved;
+	uint64_t guarded[BACKSTOP_PLACES]; /* devices, 0: none */
+	struct backstop_entry entries[BACKSTOP_SETS * BACKSTOP_WAYS];
+};
+
+/* The first entry of a file's set. */
+static inline __attribute__((always_inline)) uint32_t backstop_first(uint64_t dev, uint64_t ino)
+{
+	uint64_t mixed = (ino ^ dev << 40) * 0x9e3779b97f4a7c15ull;
+
+	return (uint32_t)(mixed >> 50) % BACKSTOP_SETS * BACKSTOP_WAYS;
+}
+
+#endif
