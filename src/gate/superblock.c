@@ -141,6 +141,14 @@ static int covers(struct text point, const char *path)
 	return path[n] == '\0' || path[n] == '/' ? n : -1;
 }
 
+/* Is path just there? */
+static bool is_point(struct text point, const char *path)
+{
+	int n = covers(point, path);
+
+	return n >= 0 && path[n + (int)strspn(path + n, "/")] == '\0';
+}
+
 /* Mounted on the mount `parent`, on the way to path, nearest to its root; from there another may follow. */
 static bool find_below(struct text table, uint64_t parent, const char *path, struct mount *ret_mount)
 {
@@ -275,6 +283,7 @@ static struct superblock judge(struct search *search, const char *path)
 
 		waits = waits_for_server(mount.type);
 		superblock.mount = mount.id;
+		superblock.is_point = is_point(mount.point, path);
 		keep_type(&superblock, mount.type);
 		if (!find_below(search->table, mount.id, path, &below))
 			break;
@@ -307,6 +316,7 @@ const char *superblock_why(uint32_t answer)
 		[SUPERBLOCK_OVERLAY] = "it is an overlay above a file system that waits for a server",
 		[SUPERBLOCK_LINK] = "the way to it leads over a symbolic link: name the folder itself",
 		[SUPERBLOCK_MOVED] = "something was mounted there just now",
+		[SUPERBLOCK_UNMOUNTED] = "nothing is mounted there any more",
 	};
 
 	return answer < _SUPERBLOCK_ANSWER_N ? texts[answer] : NULL;
@@ -360,7 +370,7 @@ static bool is_on(int fd, uint64_t mount)
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx) == 0 && stx.stx_mnt_id == mount;
 }
 
-int superblock_open(const char *path, struct superblock *ret_superblock, int *ret_fd)
+int superblock_open(const char *path, bool was_point, struct superblock *ret_superblock, int *ret_fd)
 {
 	_cleanup_(freep) char *table = NULL;
 	_cleanup_(closep) int fd = -1;
@@ -371,6 +381,8 @@ int superblock_open(const char *path, struct superblock *ret_superblock, int *re
 	if (r < 0)
 		return r;
 	*ret_superblock = superblock_judge(table, size, path);
+	if (ret_superblock->answer == SUPERBLOCK_GOOD && was_point && !ret_superblock->is_point)
+		ret_superblock->answer = SUPERBLOCK_UNMOUNTED;
 	if (ret_superblock->answer != SUPERBLOCK_GOOD)
 		return -EXDEV;
 	fd = open_path(path);

@@ -17,6 +17,7 @@
 #ifndef RINGFORT_GATE_SUPERBLOCK_H
 #define RINGFORT_GATE_SUPERBLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,12 +29,14 @@ enum superblock_answer {
 	SUPERBLOCK_OVERLAY,  /* it lies above one that does */
 	SUPERBLOCK_LINK,     /* the path leads over a symbolic link */
 	SUPERBLOCK_MOVED,    /* something else was mounted there meanwhile */
+	SUPERBLOCK_UNMOUNTED, /* what was mounted there is gone, and below it lies another file system */
 	_SUPERBLOCK_ANSWER_N
 };
 
 struct superblock {
 	enum superblock_answer answer;
 	uint64_t mount; /* id of the mount that the path leads to */
+	bool is_point;  /* the path is where that is mounted */
 	char type[32];  /* of the file system; the one that waits, where the answer is about it */
 };
 
@@ -46,11 +49,12 @@ struct superblock superblock_judge(const char *table, size_t size, const char *p
 
 /**
  * superblock_open() - judge a path by the mounts of this process, and open it (O_PATH) where it is good
+ * @was_point: something was mounted there before: then what lies below that is not meant
  *
  * Return: 0, the answer is SUPERBLOCK_GOOD and *ret_fd yours; -ELOOP, -EXDEV, ... with another answer;
  *         or the error of the path or the table, with SUPERBLOCK_GOOD.
  */
-int superblock_open(const char *path, struct superblock *ret_superblock, int *ret_fd);
+int superblock_open(const char *path, bool was_point, struct superblock *ret_superblock, int *ret_fd);
 
 /** superblock_why() - an answer for a person, or NULL: "files wait for a server there", ... */
 const char *superblock_why(uint32_t answer);

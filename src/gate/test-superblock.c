@@ -52,6 +52,13 @@ static void the_mount_that_a_path_leads_to_is_found(void)
 	assert(strcmp(judge(host, "/opt/x").type, "tmpfs") == 0);
 }
 
+static void a_mount_point_is_told_from_what_lies_on_it(void)
+{
+	assert(judge(host, "/").is_point && judge(host, "/opt").is_point && judge(host, "/opt/").is_point);
+	assert(!judge(host, "/usr").is_point && !judge(host, "/opt/x").is_point && !judge(host, "/optional").is_point);
+	assert(judge(host, "/mnt/two words").is_point);
+}
+
 static void what_waits_for_a_server_is_refused(void)
 {
 	expect(host, "/srv/share", SUPERBLOCK_SERVER, 24);
@@ -202,22 +209,27 @@ static void a_folder_of_this_host_is_opened_without_following_links(void)
 	int fd = -1;
 
 	assert(mkdtemp(folder) && realpath(folder, real));
-	assert(superblock_open(real, &superblock, &fd) == 0 && superblock.answer == SUPERBLOCK_GOOD);
+	assert(superblock_open(real, false, &superblock, &fd) == 0 && superblock.answer == SUPERBLOCK_GOOD);
 	assert(fstat(fd, &one) == 0 && stat(real, &other) == 0 && one.st_ino == other.st_ino);
 	assert(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(fd, F_GETFL) & O_PATH);
 	close(fd);
 	fd = -1;
 	snprintf(link, sizeof(link), "%s/link", real);
 	assert(symlink("/", link) == 0);
-	assert(superblock_open(link, &superblock, &fd) == -ELOOP && superblock.answer == SUPERBLOCK_LINK);
+	assert(superblock_open(link, false, &superblock, &fd) == -ELOOP && superblock.answer == SUPERBLOCK_LINK);
+	assert(superblock_open(real, true, &superblock, &fd) == -EXDEV && superblock.answer == SUPERBLOCK_UNMOUNTED);
 	assert(unlink(link) == 0);
-	assert(superblock_open(link, &superblock, &fd) == -ENOENT && superblock.answer == SUPERBLOCK_GOOD);
+	assert(superblock_open(link, false, &superblock, &fd) == -ENOENT && superblock.answer == SUPERBLOCK_GOOD);
+	assert(superblock_open("/", true, &superblock, &fd) == 0 && superblock.is_point);
+	close(fd);
+	fd = -1;
 	assert(fd == -1 && rmdir(folder) == 0);
 }
 
 int main(void)
 {
 	the_mount_that_a_path_leads_to_is_found();
+	a_mount_point_is_told_from_what_lies_on_it();
 	what_waits_for_a_server_is_refused();
 	every_type_of_the_list_is_refused();
 	a_disk_that_is_reached_over_a_share_is_refused();

@@ -77,7 +77,9 @@ static void tell_guard(struct gate_keeper *keeper, uint32_t place)
 	_cleanup_(closep) int fd = -1;
 	struct superblock superblock;
 
-	guard.result = superblock_open(path, &superblock, &fd);
+	/* The one that was meant may be unmounted: the one below it, perhaps the root's, never was. */
+	guard.result = superblock_open(path, keeper->points >> place & 1, &superblock, &fd);
+	keeper->points |= (uint32_t)(guard.result == 0 && superblock.is_point) << place;
 	guard.value[1] = superblock.answer;
 	if (superblock.answer != SUPERBLOCK_GOOD)
 		log_error("does not guard %s (%s): %s", log_quote(path), log_quote(superblock.type),
