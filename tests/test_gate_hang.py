@@ -5,6 +5,7 @@ Each has a watchdog, and a canary beside it: /bin/true and a program of the guar
 100 ms.  What they noticed is told; longer than their bound they never wait.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -454,6 +455,18 @@ class Hog:
         self.processes.append(subprocess.Popen(command, preexec_fn=before, stdin=subprocess.DEVNULL,
                                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options))
 
+    def kill_some(self):
+        """Children of what runs there; how many."""
+        lasting, n = {process.pid for process in self.processes}, 0
+        with open(f"{self.path}/cgroup.procs") as file:
+            pids = [int(pid) for pid in file.read().split()]
+        for pid in pids:
+            if pid not in lasting:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    n += 1
+        return n
+
     def close(self):
         for process in self.processes:
             process.kill()
@@ -482,15 +495,7 @@ def memory():
         deadline, killed = time.monotonic() + (20 if lib.LONG else 6), 0
         while time.monotonic() < deadline:
             equal((outcome(good), outcome(bad)), (RAN, DENIED), "good and bad, outside of it")
-            # As the kernel's killer would: whoever is there, waiting or not.
-            with open(f"{hog.path}/cgroup.procs") as file:
-                for pid in file.read().split()[:3]:
-                    if pid not in {str(p.pid) for p in hog.processes}:
-                        try:
-                            os.kill(int(pid), signal.SIGKILL)
-                            killed += 1
-                        except ProcessLookupError:
-                            pass
+            killed += hog.kill_some()
         hog.close()
         numbers_add_up(daemon.gate)
         gate = daemon.gate()
@@ -526,9 +531,12 @@ class Decisions:
                 yield kind, int(begin) / 1e6, int(end) / 1e6
 
 
-def bring_back(daemon, name):
+def bring_back(daemon, name, old):
+    """Until it lives again, as another process than the old one, and takes part."""
+    lib.wait_until(lambda: daemon.solution(name)["pid"] != old, 10, lambda: daemon.solution(name))
     daemon.cli("solution", "reset", name)
-    lib.wait_until(lambda: (daemon.voice(name) or {}).get("acts"), 10, lambda: daemon.solution(name))
+    lib.wait_until(lambda: daemon.solution(name)["pid"] not in (0, old) and (daemon.voice(name) or {}).get("acts"), 10,
+                   lambda: daemon.solution(name))
 
 
 @case("a storm of executions while a solution is killed each second: verdicts are right while it lives, none is lost")
@@ -548,7 +556,7 @@ def kill_solutions():
                 continue
             begin = time.monotonic()
             os.kill(pid, signal.SIGKILL)
-            bring_back(daemon, name)
+            bring_back(daemon, name, pid)
             if name == "no":
                 down.append((begin, time.monotonic()))
             time.sleep(max(0, 1 - (time.monotonic() - begin)))
@@ -570,8 +578,8 @@ def faults():
     with Guard(judges, scratch, deadline_ms=20000) as daemon, Watch(scratch, 1400 if lib.LONG else 300, 20):
         storm, crashes = Decisions(scratch, count, 1300 if lib.LONG else 240), 0
         while not storm.over():
-            crashes += not (daemon.voice("crash") or {}).get("acts")
-            bring_back(daemon, "crash")
+            crashes += not daemon.solution("crash")["pid"]
+            daemon.cli("solution", "reset", "crash")
             time.sleep(0.5)
         storm.finish(30)
         numbers_add_up(daemon.gate)

@@ -787,7 +787,11 @@ struct gate *gate_free(struct gate *gate)
 		return NULL;
 	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
 		voter_close(gate->voters[slot]);
+	/* First: who waits is let through by the kernel, and the numbers of their files mean nothing more. */
 	close_fd(gate->group);
+	for (const struct question *question = gate->questions ? questions_first(gate->questions) : NULL; question;
+	     question = question->later)
+		close_fd(question->fd);
 	close_fd(gate->timer_fd);
 	close_fd(gate->epoll_fd);
 	mounts_free(gate->mounts);
