@@ -537,10 +537,10 @@ def percentile(values, share):
 
 
 class Canary:
-    """/bin/true every 100 ms, each timed, while something bad goes on."""
+    """A program every 100 ms, each timed, while something bad goes on."""
 
-    def __init__(self):
-        self.process = subprocess.Popen([TRIGGER, "canary", "/bin/true"], stdin=subprocess.PIPE,
+    def __init__(self, program="/bin/true"):
+        self.process = subprocess.Popen([TRIGGER, "canary", program], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, preexec_fn=die_with_us)
         self.process.stdin.write("\n")
         self.process.stdin.flush()

@@ -24,7 +24,8 @@ struct act {
 };
 
 /* Each ends with an entry without a name. */
-extern const struct act process_acts[], exec_acts[], file_acts[], net_acts[], uring_acts[], storm_acts[];
+extern const struct act process_acts[], exec_acts[], file_acts[], net_acts[], uring_acts[], storm_acts[],
+	gate_acts[];
 
 void fact_begin(void);
 void fact_number(const char *name, int64_t value);

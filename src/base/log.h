@@ -5,6 +5,9 @@
  * Only roles and programs log; libraries return errors.  A line goes out with one write(2), as
  * "<3>role: text" when the service manager reads it (JOURNAL_STREAM), else "role: text".  Bytes
  * that others chose (paths, command lines) go through log_quote().
+ *
+ * It never waits: who reads our lines may himself be waiting for us.  Lines for which there is no room
+ * are counted, and the next line that goes out is preceded by their number.
  */
 #ifndef RINGFORT_BASE_LOG_H
 #define RINGFORT_BASE_LOG_H

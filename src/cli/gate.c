@@ -51,6 +51,22 @@ static void print_head(const struct screen *screen, const json_t *gate)
 	fputs("\n\n", screen->file);
 }
 
+static void print_refused(const struct screen *screen, const json_t *refused)
+{
+	for (size_t i = 0; i < json_array_size(refused); i++) {
+		const json_t *place = json_array_get(refused, i);
+		const char *path = tree_string(place, "path");
+
+		screen_ink(screen, INK_RED);
+		fputs("NOT GUARDED: ", screen->file);
+		screen_ink(screen, INK_PLAIN);
+		screen_text(screen, path, strlen(path));
+		fprintf(screen->file, ": %s\n", tree_string(place, "why"));
+	}
+	if (json_array_size(refused) > 0)
+		fputc('\n', screen->file);
+}
+
 static void print_numbers(const struct screen *screen, const json_t *gate)
 {
 	static const struct {
@@ -65,7 +81,7 @@ static void print_numbers(const struct screen *screen, const json_t *gate)
 		{ "denied", "denied", INK_YELLOW },
 		{ "overridden", "denials overridden: the host needs the file", INK_YELLOW },
 		{ "expired", "decided by the deadline", INK_RED },
-		{ "overflow", "not asked: the kernel's queue was full", INK_RED },
+		{ "overflow", "not asked: a file did not open, or memory was short", INK_RED },
 		{ "unguarded", "ran without a verdict", INK_RED },
 		{ "unanswered", "given up by who asked", INK_PLAIN },
 		{ "pending", "waiting now", INK_PLAIN },
@@ -143,7 +159,7 @@ static bool all_well(const json_t *gate)
 	for (size_t i = 0; i < json_array_size(solutions); i++)
 		if (tree_bool(json_array_get(solutions, i), "demoted"))
 			return false;
-	return !tree_bool(gate, "open");
+	return !tree_bool(gate, "open") && json_array_size(json_object_get(gate, "refused")) == 0;
 }
 
 static int on_packet(struct cli *cli, const struct packet *packet, void *context)
@@ -161,6 +177,7 @@ static int on_packet(struct cli *cli, const struct packet *packet, void *context
 		fputc('\n', cli->out.file);
 	} else {
 		print_head(&cli->out, gate);
+		print_refused(&cli->out, json_object_get(gate, "refused"));
 		print_numbers(&cli->out, gate);
 		print_solutions(&cli->out, json_object_get(gate, "solutions"));
 	}

@@ -679,8 +679,9 @@ static void why_asks_about_paths_from_the_root_on_and_follows_no_link(void)
 	assert(unlink("link") == 0 && chdir("/") == 0);
 }
 
-#define GATE(open, demoted) \
-	"{\"open\":" open ",\"marks\":7,\"asked\":100,\"at_once\":60,\"expired\":2,\"restarts\":8," \
+#define GATE(open, demoted) GATE_WITH("", open, demoted)
+#define GATE_WITH(more, open, demoted) \
+	"{" more "\"open\":" open ",\"marks\":7,\"asked\":100,\"at_once\":60,\"expired\":2,\"restarts\":8," \
 	"\"since\":\"2024-07-19T04:09:00.000000042Z\",\"solutions\":[{\"name\":\"yara\",\"acts\":[\"process.exec\"," \
 	"\"file.open\"],\"mode\":\"enforce\",\"miss\":\"fail-closed\",\"demoted\":" demoted ",\"asked\":15," \
 	"\"allowed\":7,\"denied\":4,\"late\":2,\"full\":1,\"gone\":0,\"after\":3,\"wrong\":13},{\"name\":\"old\"," \
@@ -707,6 +708,18 @@ static void gate_is_open(int fd, const struct wire_request *request)
 static void gate_demotes(int fd, const struct wire_request *request)
 {
 	send_gate(fd, request, GATE("false", "true"));
+}
+
+static void gate_refuses(int fd, const struct wire_request *request)
+{
+	send_gate(fd, request, GATE_WITH("\"refused\":[{\"path\":\"/mnt/\\u001b\",\"why\":\"it waits\"}],", "false",
+					 "false"));
+}
+
+static void gate_status_fails_when_a_file_system_is_refused(void)
+{
+	assert(run_with(gate_refuses, "gate") == 1);
+	expect_in(output, "\nNOT GUARDED: /mnt/\\x1b: it waits\n");
 }
 
 static void gate_status_fails_when_it_is_open_or_somebody_is_demoted(void)
@@ -852,6 +865,7 @@ int main(int argc, char **argv)
 	why_tells_each_verdict_and_each_reason();
 	why_asks_about_paths_from_the_root_on_and_follows_no_link();
 	gate_status_fails_when_it_is_open_or_somebody_is_demoted();
+	gate_status_fails_when_a_file_system_is_refused();
 	the_gate_is_switched_and_a_refusal_told();
 	on_a_terminal_a_footer_keeps_itself_current_and_goes_away();
 	when_the_reader_of_the_pipe_goes_so_do_we();

@@ -66,15 +66,30 @@ static int take_events(const char *buffer, ssize_t n, struct fan_event events[FA
 	return n_events;
 }
 
-int fan_read(int group, struct fan_event events[FAN_EVENTS])
+/*
+ * Before Linux 6.13 the error of opening one event's file is that of the whole read.  Anybody can make a
+ * file that does not open (one encrypted, without its key): that ends no gate.
+ */
+static int read_failed(int error, struct fan_event events[FAN_EVENTS])
+{
+	if (error == EAGAIN || error == EINTR)
+		return 0;
+	if (error == EBADF || error == EFAULT || error == EINVAL)
+		return -error;
+	events[0] = (struct fan_event){ .fd = -1, .act = RINGFORT_ACT_EXEC };
+	return 1;
+}
+
+int fan_read(int group, struct fan_event events[FAN_EVENTS], uint32_t most)
 {
 	_Alignas(struct fanotify_event_metadata)
 	char buffer[FAN_EVENTS * sizeof(struct fanotify_event_metadata)];
-	ssize_t n = read(group, buffer, sizeof(buffer));
+	ssize_t n;
 
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	return take_events(buffer, n, events);
+	if (most > FAN_EVENTS)
+		most = FAN_EVENTS;
+	n = read(group, buffer, most * sizeof(struct fanotify_event_metadata));
+	return n < 0 ? read_failed(errno, events) : take_events(buffer, n, events);
 }
 
 int fan_answer(int group, int fd, enum ringfort_verdict verdict)

@@ -35,8 +35,8 @@ int fan_open(int *ret_group);
 int fan_mark(int group, int file);
 int fan_unmark(int group, int file);
 
-/** fan_read() - the next events.  Return: how many, 0 none now, or a negative errno */
-int fan_read(int group, struct fan_event events[FAN_EVENTS]);
+/** fan_read() - the next events, at most so many.  Return: how many, 0 none now, or a negative errno */
+int fan_read(int group, struct fan_event events[FAN_EVENTS], uint32_t most);
 
 /** fan_answer() - let the opener through or not.  Return: 0; -ENOENT nobody waits any more */
 int fan_answer(int group, int fd, enum ringfort_verdict verdict);

@@ -8,12 +8,15 @@
 #include "gate/fan.h"
 #include "gate/mounts.h"
 #include "gate/question.h"
+#include "gate/room.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -40,6 +43,9 @@ struct gate {
 	struct backstop *backstop; /* NULL: nobody looks behind us */
 	uint64_t devices[GATE_PLACES]; /* of what is guarded */
 	struct voter *voters[DECISION_VOICES];
+	uint32_t n_voters;
+	uint32_t n_waiting;      /* openers: questions with a descriptor */
+	uint32_t n_waiting_most; /* for whom there is room */
 	uint32_t guarded; /* places, a bit each */
 	uint32_t own[GATE_OWN_MAX];
 	uint32_t n_own;
@@ -166,6 +172,7 @@ static void give(struct gate *gate, struct question *question, struct decision d
 	answer(gate, question->fd, &question->file, decision.verdict);
 	question->decision = decision;
 	question->us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
+	gate->n_waiting--;
 	gate->numbers->n_decided++;
 	gate->numbers->n_overridden += decision.overridden;
 	remember(gate, question);
@@ -226,7 +233,7 @@ static uint32_t find_voters(struct gate *gate, uint32_t act, struct voter *voter
 	uint32_t n = 0;
 
 	for (uint32_t slot = 0; slot < DECISION_VOICES && n < QUESTION_VOICES; slot++)
-		if (gate->voters[slot] && voter_takes_part(gate->voters[slot], act, gate->now_ns))
+		if (gate->voters[slot] && voter_takes_part(gate->voters[slot], act))
 			voters[n++] = gate->voters[slot];
 	return n;
 }
@@ -239,14 +246,32 @@ static void arm_timer(struct gate *gate, uint64_t deadline_ns)
 	gate->timer_armed = timerfd_settime(gate->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0;
 }
 
+/* What it is about.  Its name is read, so not before whoever waits for nobody is answered. */
+static void describe(struct gate *gate, struct question *question, const struct fan_event *event,
+		     const struct file *file)
+{
+	file_path(&gate->path, event->fd);
+	history_path(question->path, gate->path.text);
+	question->act = event->act;
+	question->pid = event->pid;
+	question->file = *file;
+	question->foreign_ns = !mounts_has(gate->mounts, file->mount);
+	question->generation = gate->generation;
+	question->asked_ns = gate->now_ns;
+	question->time_ns = clock_ns(CLOCK_REALTIME);
+}
+
 /*
  * A place for a question.  Where all are taken, one that was answered and only waits for its last words
  * makes room; where somebody waits in every one, there is none.
  */
 static struct question *begin(struct gate *gate)
 {
-	struct question *question = question_begin(gate->questions);
+	struct question *question;
 
+	if (gate->n_waiting >= gate->n_waiting_most)
+		return NULL;
+	question = question_begin(gate->questions);
 	if (question)
 		return question;
 	for (question = questions_first(gate->questions); question; question = question->later)
@@ -262,18 +287,20 @@ static struct question *begin(struct gate *gate)
 static void decide_unasked(struct gate *gate, const struct fan_event *event, const struct file *file,
 			   struct voter *const voters[], uint32_t n)
 {
-	struct question question = { .n_voices = 0 };
-	struct decision decision;
+	struct question question = { .fd = -1 };
 
 	for (uint32_t i = 0; i < n; i++) {
 		add_voice(&question, voters[i]);
 		question.voices[i].answer = DECISION_FULL;
-		voters[i]->numbers->n_full++;
+		missed(gate, voters[i]->terms.slot, DECISION_FULL);
 	}
-	decision = decision_make(question.voices, n, critical(gate, file), gate->options.deny_critical);
-	answer(gate, event->fd, file, decision.verdict);
-	close(event->fd);
+	question.decision = decision_make(question.voices, n, critical(gate, file), gate->options.deny_critical);
+	answer(gate, event->fd, file, question.decision.verdict);
 	gate->numbers->n_decided++;
+	gate->numbers->n_overridden += question.decision.overridden;
+	describe(gate, &question, event, file);
+	close(event->fd);
+	record(gate, &question);
 }
 
 static void ask(struct gate *gate, const struct fan_event *event, const struct file *file,
@@ -287,19 +314,12 @@ static void ask(struct gate *gate, const struct fan_event *event, const struct f
 		decide_unasked(gate, event, file, voters, n);
 		return;
 	}
-	file_path(&gate->path, event->fd);
+	describe(gate, question, event, file);
 	question->fd = event->fd;
-	question->act = event->act;
-	question->pid = event->pid;
-	question->file = *file;
-	question->foreign_ns = !mounts_has(gate->mounts, file->mount);
-	question->generation = gate->generation;
-	question->asked_ns = gate->now_ns;
-	question->time_ns = clock_ns(CLOCK_REALTIME);
 	question->deadline_ns = gate->now_ns + gate->options.deadline_ms * 1000000ull;
 	if (gate->options.soft_ms && gate->options.soft_ms < gate->options.deadline_ms)
 		question->soft_ns = gate->now_ns + gate->options.soft_ms * 1000000ull;
-	history_path(question->path, gate->path.text);
+	gate->n_waiting++;
 	asked.id = question->id;
 	asked.deadline_ns = question->deadline_ns;
 	asked.flags = question->foreign_ns ? RINGFORT_REQUEST_FOREIGN_NS : 0;
@@ -383,11 +403,51 @@ static void handle(struct gate *gate, const struct fan_event *event)
 		ask(gate, event, &file, voters, n);
 }
 
+/* There is less room than there was: who waits longest is decided by miss modes. */
+static void shed(struct gate *gate)
+{
+	struct question *question, *later;
+
+	for (question = questions_first(gate->questions); question && gate->n_waiting > gate->n_waiting_most;
+	     question = later) {
+		later = question->later;
+		if (question->fd < 0)
+			continue;
+		for (uint32_t i = 0; i < question->n_voices; i++) {
+			if (question->voices[i].answer != DECISION_WAITING)
+				continue;
+			question->voices[i].answer = DECISION_FULL;
+			missed(gate, question->voices[i].slot, DECISION_FULL);
+		}
+		advance(gate, question);
+	}
+}
+
+/* How many events may be read; -EMFILE none, whatever is done: then a gate that ends denies nobody. */
+static int make_room(struct gate *gate)
+{
+	struct rlimit files;
+	struct room room;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return -errno;
+	room = room_of(files.rlim_cur, gate->n_voters, gate->n_waiting);
+	if (room.n_wait == 0)
+		return -EMFILE;
+	gate->n_waiting_most = room.n_wait;
+	if (room.n_read > 0)
+		return (int)room.n_read;
+	shed(gate);
+	return (int)room_of(files.rlim_cur, gate->n_voters, gate->n_waiting).n_read;
+}
+
 static int read_events(struct gate *gate)
 {
 	struct fan_event events[FAN_EVENTS];
-	int n = fan_read(gate->group, events);
+	int n = make_room(gate);
 
+	if (n > 0)
+		n = fan_read(gate->group, events, (uint32_t)n);
 	for (int i = 0; i < n; i++)
 		handle(gate, &events[i]);
 	return n;
@@ -573,8 +633,13 @@ static void activate(struct gate *gate)
 
 void gate_tick(struct gate *gate)
 {
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+
 	activate(gate);
 	gate->numbers->n_unguarded = backstop_unguarded(gate->backstop);
+	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
+		if (gate->voters[slot] && voter_readmit(gate->voters[slot], now_ns))
+			gate_forget(gate);
 	if (mounts_changed(gate->mounts))
 		tell(gate, GATE_MOUNTED, 0, NULL);
 }
@@ -593,16 +658,28 @@ int gate_fd(const struct gate *gate)
 
 /* ---- what it is told ------------------------------------------------------------------------------------ */
 
-int gate_guard(struct gate *gate, uint32_t place, int file)
+static void tell_place(struct gate *gate, uint32_t place, const char *path, const char *why)
 {
-	int r = place < GATE_PLACES ? fan_mark(gate->group, file) : -EINVAL;
+	struct history_place *told = &gate->numbers->places[place];
 
-	if (r == 0) {
+	if (why[0])
+		gate->guarded &= ~(1u << place);
+	else
 		gate->guarded |= 1u << place;
-		gate->devices[place] = file_device(file);
-		backstop_guard(gate->backstop, place, gate->devices[place]);
-	}
 	gate->numbers->n_marks = (uint32_t)__builtin_popcount(gate->guarded);
+	history_path(told->path, path);
+	snprintf(told->why, sizeof(told->why), "%s", why);
+}
+
+int gate_guard(struct gate *gate, uint32_t place, const char *path, int file)
+{
+	int r = place < GATE_PLACES ? fan_mark(gate->group, file) : -ERANGE;
+
+	if (r == -ERANGE)
+		return r;
+	tell_place(gate, place, path, r < 0 ? strerror(-r) : "");
+	gate->devices[place] = r < 0 ? 0 : file_device(file);
+	backstop_guard(gate->backstop, place, gate->devices[place]);
 	return r;
 }
 
@@ -615,6 +692,23 @@ int gate_backstop(struct gate *gate, int fd)
 	if (r == 0)
 		activate(gate);
 	return r;
+}
+
+void gate_refuse(struct gate *gate, uint32_t place, const char *path, const char *why)
+{
+	if (place < GATE_PLACES)
+		tell_place(gate, place, path, why);
+}
+
+/* We may be waiting for it, and it for a verdict about itself. */
+static void release(struct gate *gate, uint32_t pid)
+{
+	struct question *question;
+
+	gate->now_ns = clock_ns(CLOCK_MONOTONIC);
+	for (question = questions_first(gate->questions); question; question = question->later)
+		if (question->fd >= 0 && question->pid == pid)
+			give(gate, question, (struct decision){ .verdict = RINGFORT_VERDICT_ALLOW });
 }
 
 int gate_own(struct gate *gate, uint32_t pid, bool add)
@@ -631,6 +725,7 @@ int gate_own(struct gate *gate, uint32_t pid, bool add)
 	if (gate->n_own == GATE_OWN_MAX)
 		return -ENOSPC;
 	gate->own[gate->n_own++] = pid;
+	release(gate, pid);
 	return 0;
 }
 
@@ -658,6 +753,7 @@ int gate_voter_up(struct gate *gate, const struct voter_terms *terms, struct vot
 		return r;
 	}
 	gate->voters[terms->slot] = voter;
+	gate->n_voters++;
 	gate_forget(gate);
 	return 0;
 }
@@ -690,13 +786,14 @@ void gate_voter_down(struct gate *gate, uint32_t slot)
 	release_from(gate, slot);
 	gate->voters[slot]->numbers->acts = gate->voters[slot]->numbers->demoted = 0;
 	gate->voters[slot] = voter_close(gate->voters[slot]);
+	gate->n_voters--;
 	gate_forget(gate);
 }
 
 void gate_voter_reset(struct gate *gate, uint32_t slot)
 {
-	if (gate->voters[slot])
-		voter_reset(gate->voters[slot]);
+	if (gate->voters[slot] && voter_reset(gate->voters[slot]))
+		gate_forget(gate);
 }
 
 void gate_open(struct gate *gate, bool open)
@@ -758,6 +855,7 @@ int gate_new(struct gate **ret_gate, const struct gate_options *options)
 	gate->options = *options;
 	gate->numbers = history_numbers(options->history);
 	gate->numbers->n_marks = gate->numbers->n_pending = 0;
+	memset(gate->numbers->places, 0, sizeof(gate->numbers->places));
 	gate->numbers->since_ns = clock_ns(CLOCK_REALTIME);
 	gate->group = gate->epoll_fd = gate->timer_fd = -1;
 	r = open_parts(gate);
@@ -773,7 +871,11 @@ struct gate *gate_free(struct gate *gate)
 		return NULL;
 	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
 		voter_close(gate->voters[slot]);
+	/* First: who waits is let through by the kernel, and the numbers of their files mean nothing more. */
 	close_fd(gate->group);
+	for (const struct question *question = gate->questions ? questions_first(gate->questions) : NULL; question;
+	     question = question->later)
+		close_fd(question->fd);
 	close_fd(gate->timer_fd);
 	close_fd(gate->epoll_fd);
 	backstop_close(gate->backstop);

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GATE_PLACES 32   /* file systems that are named to be guarded */
+#define GATE_PLACES HISTORY_PLACES /* file systems that are named to be guarded */
 #define GATE_OWN_MAX 160 /* processes that are answered at once */
 
 struct gate;
@@ -29,7 +29,7 @@ enum gate_news {
 	GATE_DENIED,     /* entry */
 	GATE_OVERRIDDEN, /* entry: somebody denied what the host needs */
 	GATE_DEMOTED,    /* slot: the circuit breaker of a solution opened */
-	GATE_OVERFLOW,   /* the kernel's queue was full, or it could not open a file */
+	GATE_OVERFLOW,   /* the kernel's queue was full, or it could not open a file (and denied it) */
 	GATE_MOUNTED,    /* the host's mounts changed: gate_guard() again */
 };
 
@@ -56,20 +56,27 @@ int gate_fd(const struct gate *gate);
 /** gate_process() - what there is to do now, without waiting.  0, or a negative errno: it cannot go on */
 int gate_process(struct gate *gate);
 
-/** gate_tick() - call it a few times a second: sees mounts come and go */
+/** gate_tick() - call it a few times a second: sees mounts come and go, asks solutions again */
 void gate_tick(struct gate *gate);
 
 /**
  * gate_guard() - decide executions on the file system that holds `file`, a descriptor (O_PATH)
  * @place: below GATE_PLACES; another file system in the same place is guarded beside the first, whose mark
  *         goes with it
+ * @path:  as it is told to the operator
  */
-int gate_guard(struct gate *gate, uint32_t place, int file);
+int gate_guard(struct gate *gate, uint32_t place, const char *path, int file);
 
 /** gate_backstop() - from now on tell the probe what may run; fd stays the caller's */
 int gate_backstop(struct gate *gate, int fd);
 
-/** gate_own() - a process of ours (its session too) is answered at once; or no longer.  0 or -ENOSPC */
+/** gate_refuse() - it is named, and not guarded: to be told with the reason (superblock.h) */
+void gate_refuse(struct gate *gate, uint32_t place, const char *path, const char *why);
+
+/**
+ * gate_own() - a process of ours (its session too) is answered at once, also if it waits already; or no
+ * longer.  0 or -ENOSPC
+ */
 int gate_own(struct gate *gate, uint32_t pid, bool add);
 
 /** gate_voter_up() - a solution to ask; replaces the one in its slot.  The channel is taken over */

@@ -19,6 +19,7 @@
 #define HISTORY_ENTRIES 4096u
 #define HISTORY_PATH 512u    /* the end of a longer path is kept, behind "..." */
 #define HISTORY_REASONS 16u  /* more voices are counted only */
+#define HISTORY_PLACES 32u   /* file systems that are named to be guarded */
 
 struct history_entry {
 	uint64_t id;         /* verdict id, from 1; 0: none */
@@ -51,6 +52,12 @@ struct history_voice {
 	uint32_t reserved;
 };
 
+/* A file system that the operator named. */
+struct history_place {
+	char path[HISTORY_PATH]; /* "": none */
+	char why[96];            /* why it is not guarded; "": it is */
+};
+
 struct history_numbers {
 	uint64_t n_asked;    /* permission events read */
 	uint64_t n_at_once;  /* our own, the kernel's, or nobody to ask */
@@ -68,6 +75,7 @@ struct history_numbers {
 	uint32_t n_pending;
 	uint32_t n_marks;    /* file systems that are guarded */
 	uint32_t n_restarts; /* of the gate */
+	struct history_place places[HISTORY_PLACES];
 	struct history_voice voices[DECISION_VOICES]; /* by slot */
 };
 

@@ -73,13 +73,9 @@ struct voter *voter_close(struct voter *voter)
 	return NULL;
 }
 
-bool voter_takes_part(struct voter *voter, uint32_t act, uint64_t now_ns)
+bool voter_takes_part(const struct voter *voter, uint32_t act)
 {
-	if (!(voter->numbers->acts & 1u << act))
-		return false;
-	if (voter->demoted && now_ns >= voter->demoted_until_ns)
-		voter->numbers->demoted = voter->demoted = false;
-	return !voter->demoted;
+	return voter->numbers->acts & 1u << act && !voter->demoted;
 }
 
 /* ---- asking --------------------------------------------------------------------------------- */
@@ -203,7 +199,7 @@ static void count_miss(struct history_voice *numbers, enum decision_answer how)
 bool voter_missed(struct voter *voter, enum decision_answer how, uint64_t now_ns)
 {
 	count_miss(voter->numbers, how);
-	if (voter->terms.mode == DECISION_SHADOW || voter->demoted)
+	if (how == DECISION_FULL || voter->terms.mode == DECISION_SHADOW || voter->demoted)
 		return false;
 	begin_window(voter, now_ns);
 	return ++voter->n_misses >= VOTER_MISSES && demote(voter, now_ns);
@@ -218,9 +214,22 @@ bool voter_wrong(struct voter *voter, uint64_t now_ns)
 	return ++voter->n_wrong >= VOTER_WRONG && demote(voter, now_ns);
 }
 
-void voter_reset(struct voter *voter)
+static bool readmit(struct voter *voter)
+{
+	bool was = voter->demoted;
+
+	voter->numbers->demoted = voter->demoted = false;
+	return was;
+}
+
+bool voter_readmit(struct voter *voter, uint64_t now_ns)
+{
+	return now_ns >= voter->demoted_until_ns && readmit(voter);
+}
+
+bool voter_reset(struct voter *voter)
 {
 	voter->n_misses = voter->n_wrong = 0;
 	voter->demoted_until_ns = voter->demoted_ns = 0;
-	voter->numbers->demoted = voter->demoted = false;
+	return readmit(voter);
 }

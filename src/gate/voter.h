@@ -7,7 +7,8 @@
  *
  * Circuit breaker: too many misses within a while, or too much nonsense, and it is not asked for a time
  * that doubles with each repetition; the operator sees it, and may end it.  Misses of a solution in shadow
- * do not count: nobody waits for it.
+ * do not count: nobody waits for it.  Nor does a full mailbox: anybody could fill it by executing a lot at
+ * once, and so have it not asked; if it stands still, its deadlines tell.
  */
 #ifndef RINGFORT_GATE_VOTER_H
 #define RINGFORT_GATE_VOTER_H
@@ -70,7 +71,7 @@ int voter_open(struct voter **ret_voter, const struct voter_terms *terms, struct
 struct voter *voter_close(struct voter *voter);
 
 /** voter_takes_part() - is it to be asked about this act now? */
-bool voter_takes_part(struct voter *voter, uint32_t act, uint64_t now_ns);
+bool voter_takes_part(const struct voter *voter, uint32_t act);
 
 /** voter_ask() - Return: 0, or -EAGAIN there is no room for the question */
 struct voter_question {
@@ -101,7 +102,11 @@ int voter_take(struct voter *voter, struct ask_answer *ret_answer);
 bool voter_missed(struct voter *voter, enum decision_answer how, uint64_t now_ns);
 bool voter_wrong(struct voter *voter, uint64_t now_ns);
 
-/** voter_reset() - the operator's word: ask it again, forget its faults */
-void voter_reset(struct voter *voter);
+/*
+ * Asked again: when its time is over, or by the operator's word, which also forgets its faults.  True: it
+ * was demoted until now, and what was remembered meanwhile has not its voice in it.
+ */
+bool voter_readmit(struct voter *voter, uint64_t now_ns);
+bool voter_reset(struct voter *voter);
 
 #endif

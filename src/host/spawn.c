@@ -396,6 +396,8 @@ int host_spawn(const struct spawn_options *options, struct spawned *ret_spawned,
 	if (r < 0)
 		goto out;
 	theirs = close_fd(theirs);
+	if (options->born)
+		options->born(options->userdata, spawned.pid);
 	r = accompany(options, spawned.pid, ours, &step);
 	if (r < 0)
 		goto out;

@@ -76,6 +76,8 @@ struct spawn_options {
 	uint32_t memory_mb;             /* RLIMIT_DATA; see memory in cgroup_limits; 0: none */
 	uint32_t n_pids;                /* RLIMIT_NPROC; 0: 1 */
 	uint32_t n_files;               /* RLIMIT_NOFILE, above every target; 0: 64 */
+	void (*born)(void *userdata, pid_t pid); /* called before it executes anything; or NULL */
+	void *userdata;
 };
 
 /* Initialise with SPAWNED_NONE; you own the descriptors: spawned_done(). */

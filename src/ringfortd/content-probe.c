@@ -37,6 +37,8 @@ void content_probe_done(struct unit *unit)
 	probe->ended = probe->printed = NULL;
 	throwaway_done(&probe->run);
 	probe->run = THROWAWAY_NONE;
+	gate_keeper_own(&unit->supervisor->gate, probe->born, false);
+	probe->born = 0;
 }
 
 /* result 0 well; 1 parts were refused, the rest loads; below 0 it cannot be used */
@@ -90,6 +92,15 @@ static void on_probe(evutil_socket_t fd, short what, void *userdata)
 	answer(unit, result, text);
 }
 
+/* As in units.c: we wait until it executes. */
+static void on_born(void *userdata, pid_t pid)
+{
+	struct unit *unit = userdata;
+
+	unit->probe.born = pid;
+	gate_keeper_own(&unit->supervisor->gate, pid, true);
+}
+
 static int start(struct unit *unit)
 {
 	const struct timeval patience = { .tv_sec = PROBE_SECONDS, .tv_usec = 10000 };
@@ -104,6 +115,8 @@ static int start(struct unit *unit)
 	r = unit_plan(unit, PLAN_PROBE, &plan);
 	if (r < 0)
 		return r;
+	plan.plan.options.born = on_born;
+	plan.plan.options.userdata = unit;
 	r = throwaway_start(&probe->run, supervisor->cgroups, name, &plan.plan.limits,
 			    &plan.plan.options, PROBE_SECONDS * 1000, PROBE_TEXT, &step);
 	if (r < 0) {

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "gate/history.h"
+#include "gate/superblock.h"
 #include "ringfortd/role-life.h"
 #include "ringfortd/role.h"
 #include "ringfortd/supervisor.h"
@@ -74,15 +75,21 @@ void gate_keeper_voter(struct gate_keeper *keeper, const struct unit *unit)
 static void tell_guard(struct gate_keeper *keeper, uint32_t place)
 {
 	const char *path = keeper->supervisor->config->gate_exec.text[place];
-	_cleanup_(closep) int fd = open(path, O_PATH | O_CLOEXEC);
 	struct message guard = { .kind = MESSAGE_GUARD, .value = { place } };
+	_cleanup_(closep) int fd = -1;
+	struct superblock superblock;
 
-	if (fd < 0) {
-		log_error("cannot guard %s: %s", log_quote(path), strerror(errno));
-		return;
-	}
+	/* The one that was meant may be unmounted: the one below it, perhaps the root's, never was. */
+	guard.result = superblock_open(path, keeper->points >> place & 1, &superblock, &fd);
+	keeper->points |= (uint32_t)(guard.result == 0 && superblock.is_point) << place;
+	guard.value[1] = superblock.answer;
+	if (superblock.answer != SUPERBLOCK_GOOD)
+		log_error("does not guard %s (%s): %s", log_quote(path), log_quote(superblock.type),
+			  superblock_why(superblock.answer));
+	else if (guard.result < 0)
+		log_error("cannot guard %s: %s", log_quote(path), strerror(-guard.result));
 	snprintf(guard.text, sizeof(guard.text), "%s", path);
-	tell(keeper, &guard, &fd, 1);
+	tell(keeper, &guard, &fd, fd >= 0);
 }
 
 static void tell_guards(struct gate_keeper *keeper)
@@ -125,6 +132,12 @@ void gate_keeper_backstop(struct gate_keeper *keeper, int *fd)
 	tell_backstop(keeper);
 }
 
+static void tell_own_unit(struct gate_keeper *keeper, const struct unit *unit)
+{
+	gate_keeper_own(keeper, unit->born, true);
+	gate_keeper_own(keeper, unit->probe.born, true);
+}
+
 /* Its own processes first: then nothing of ours waits for a verdict about itself. */
 static void tell_all(struct gate_keeper *keeper)
 {
@@ -135,7 +148,7 @@ static void tell_all(struct gate_keeper *keeper)
 	gate_keeper_own(keeper, supervisor->sensor_pid, true);
 	gate_keeper_own(keeper, supervisor->control_pid, true);
 	for (uint32_t i = 0; i < supervisor->n_units; i++)
-		gate_keeper_own(keeper, supervisor->units[i]->process.pid, true);
+		tell_own_unit(keeper, supervisor->units[i]);
 	tell_critical(keeper);
 	tell(keeper, &open, NULL, 0);
 	for (uint32_t i = 0; i < supervisor->n_units; i++)

@@ -29,7 +29,8 @@ enum message_kind {
 	MESSAGE_VOTER,    /* slot, value[0] run, value[1] MESSAGE_TERMS(); fds: as struct voter_channel */
 			  /* (and MESSAGE_GONE: slot) */
 	MESSAGE_OWN,      /* value[0] pid, value[1] 1 a process of ours, 0 no longer */
-	MESSAGE_GUARD,    /* value[0] place, text: for the log; fd: a file of the file system to guard */
+	MESSAGE_GUARD,    /* value[0] place, text: its path; fd: a file of the file system to guard; or without: */
+			  /* result, value[1] enum superblock_answer: why it is not guarded */
 	MESSAGE_CRITICAL, /* fd: struct critical_set, packed */
 	MESSAGE_FORGIVE,  /* slot: the operator resets its circuit breaker */
 	/* sensor to supervisor, and on to the gate */

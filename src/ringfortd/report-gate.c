@@ -126,12 +126,32 @@ static void report_voice(struct json *json, const struct history_voice *voice, u
 	json_end_object(json);
 }
 
+/* What the operator named, and is not guarded. */
+static void report_refused(struct json *json, const struct history_numbers *numbers)
+{
+	json_name(json, "refused");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < HISTORY_PLACES; i++) {
+		const struct history_place *place = &numbers->places[i];
+
+		if (!place->why[0])
+			continue;
+		json_begin_object(json);
+		json_name(json, "path");
+		json_bytes(json, place->path, strnlen(place->path, sizeof(place->path)));
+		json_name_string(json, "why", place->why);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
 void report_gate(struct json *json, const struct history_numbers *numbers,
 		 const struct report_names *names)
 {
 	json_begin_object(json);
 	json_name_bool(json, "open", numbers->open);
 	json_name_uint(json, "marks", numbers->n_marks);
+	report_refused(json, numbers);
 	json_name_uint(json, "asked", numbers->n_asked);
 	json_name_uint(json, "at_once", numbers->n_at_once);
 	json_name_uint(json, "critical", numbers->n_critical);

@@ -28,6 +28,7 @@ struct supervisor;
 /* A run of a solution's program that only says whether it could load its content. */
 struct content_probe {
 	struct throwaway run;
+	pid_t born; /* 0: none; the gate knows it as ours */
 	struct event *ended, *printed; /* NULL: none is under way */
 };
 
@@ -46,6 +47,7 @@ struct unit {
 	struct solution machine;
 	struct cgroup *cgroup;
 	struct spawned process;
+	pid_t born;             /* 0: none; the gate knows it as ours, from before it executes until it is gone */
 	struct ask_channel ask; /* while it runs and may decide */
 	int wake;               /* its pipe, to write: of the sensor and the gate */
 	uint32_t authorize;     /* acts that it may decide */

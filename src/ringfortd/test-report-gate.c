@@ -160,6 +160,7 @@ static struct history_numbers some_numbers(void)
 		.n_asked = 100, .n_at_once = 60, .n_critical = 9, .n_cached = 25, .n_decided = 15, .n_denied = 4,
 		.n_overridden = 1, .n_expired = 2, .n_overflow = 3, .n_unguarded = 8, .n_unanswered = 5, .since_ns = TIME_NS,
 		.n_pending = 6, .n_marks = 7, .n_restarts = 8,
+		.places[0] = { .path = "/srv" }, .places[1] = { .path = "/mnt/\"x", .why = "it waits" },
 		.voices[1] = { .n_asked = 15, .n_allowed = 7, .n_denied = 4, .n_late = 2, .n_full = 1, .n_gone = 1,
 			       .n_after = 3, .n_wrong = 13, .acts = 1u << RINGFORT_ACT_EXEC | 1u << RINGFORT_ACT_OPEN,
 			       .miss = DECISION_FAIL_CLOSED, .demoted = 1 },
@@ -172,7 +173,8 @@ static void the_numbers_of_the_gate_are_told_with_those_who_take_part(void)
 
 	json_reset(&json);
 	report_gate(&json, &numbers, &names);
-	expect("{\"open\":false,\"marks\":7,\"asked\":100,\"at_once\":60,\"critical\":9,\"cached\":25,\"decided\":15,"
+	expect("{\"open\":false,\"marks\":7,\"refused\":[{\"path\":\"/mnt/\\\"x\",\"why\":\"it waits\"}],"
+	       "\"asked\":100,\"at_once\":60,\"critical\":9,\"cached\":25,\"decided\":15,"
 	       "\"denied\":4,\"overridden\":1,\"expired\":2,\"overflow\":3,\"unguarded\":8,\"unanswered\":5,\"pending\":6,"
 	       "\"restarts\":8,\"since\":\"2024-07-19T04:09:00.000000042Z\",\"solutions\":["
 	       "{\"name\":\"yara\",\"acts\":[\"process.exec\",\"file.open\"],\"mode\":\"enforce\","

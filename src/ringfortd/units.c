@@ -106,7 +106,8 @@ static void unit_down(struct unit *unit)
 		unit->n_oom_kills += unit->usage.n_oom_kills;
 	}
 	unit->cgroup = cgroup_free(unit->cgroup);
-	gate_keeper_own(&unit->supervisor->gate, unit->process.pid, false);
+	gate_keeper_own(&unit->supervisor->gate, unit->born, false);
+	unit->born = 0;
 	if (unit->ask.requests >= 0) {
 		ask_channel_close(&unit->ask);
 		gate_keeper_voter(&unit->supervisor->gate, unit);
@@ -154,6 +155,15 @@ static size_t list_fds(const struct unit *unit, struct spawn_fd fds[MAX_FDS], in
 	return unit->authorize ? MAX_FDS : 3;
 }
 
+/* We wait for its execve(2): were somebody asked about that, we would wait for him. */
+static void on_born(void *userdata, pid_t pid)
+{
+	struct unit *unit = userdata;
+
+	unit->born = pid;
+	gate_keeper_own(&unit->supervisor->gate, pid, true);
+}
+
 /* The channel, the process, and both ends told to those who hold them. */
 static int unit_up(struct unit *unit)
 {
@@ -192,6 +202,8 @@ static int unit_up(struct unit *unit)
 	plan.environment[4] = channel;
 	plan.plan.options.fds = fds;
 	plan.plan.options.cgroup = unit->cgroup;
+	plan.plan.options.born = on_born;
+	plan.plan.options.userdata = unit;
 	supervisor_tell_sensor(supervisor, &wake, &unit->wake);
 	r = host_spawn(&plan.plan.options, &unit->process, &step);
 	if (r < 0) {
@@ -205,7 +217,6 @@ static int unit_up(struct unit *unit)
 		return -ENOMEM;
 	}
 	ask_channel_born(&unit->ask);
-	gate_keeper_own(&supervisor->gate, unit->process.pid, true);
 	if (unit->ask.requests >= 0)
 		gate_keeper_voter(&supervisor->gate, unit);
 	tell_view(unit);

@@ -9,6 +9,8 @@
  *   judge remember-suffix=S   as deny-suffix, for as long as the file stays as it is
  *   judge slow=MS             allows after so long
  *   judge exec                lets a child open the path, waits for it, allows
+ *   judge execute             lets a child execute the file, waits for it, allows
+ *   judge reopen              opens the path itself, allows
  *
  * and these break the contract:
  *
@@ -32,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -122,6 +125,30 @@ static void open_in_child(const struct ringfort_request *request)
 	allow(request);
 }
 
+/* Were this not refused, the question about it would come to us, who wait. */
+static void execute_in_child(const struct ringfort_request *request)
+{
+	static char *const nothing[] = { NULL };
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		syscall(SYS_execveat, request->fd, "", nothing, nothing, AT_EMPTY_PATH);
+		_exit(1);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	allow(request);
+}
+
+static void reopen(const struct ringfort_request *request)
+{
+	int fd = open(request->path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	allow(request);
+}
+
 static void hang(const struct ringfort_request *request)
 {
 }
@@ -206,6 +233,8 @@ static const struct manner {
 	{ .name = "remember-suffix", .judge = remember_suffix, .has_detail = 1 },
 	{ .name = "slow", .judge = slow, .has_detail = 1 },
 	{ .name = "exec", .judge = open_in_child },
+	{ .name = "execute", .judge = execute_in_child },
+	{ .name = "reopen", .judge = reopen },
 	{ .name = "hang", .judge = hang },
 	{ .name = "crash", .judge = crash },
 	{ .name = "flood", .judge = allow, .floods = 1 },

@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Test-gate - the whole gate over real executions: a group, a scratch file system, solutions of straw.
+ *
+ * One process is the gate and its solutions, turn by turn; its children execute.
+ */
+#undef NDEBUG
+#include "gate/gate.h"
+
+#include "ring/mailbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RAN 0
+#define DENIED 126
+#define EXEC (1u << RINGFORT_ACT_EXEC)
+#define DEADLINE_MS 150
+#define PATIENCE_S 60 /* of the whole test: a hang is a failure */
+
+static char folder[] = "/tmp/ringfort-gate-XXXXXX";
+static char program[64];
+
+/* A solution's side of its channel. */
+struct straw {
+	struct mailbox_reader *requests;
+	struct mailbox_writer *answers;
+	int files, wake, tell;
+};
+
+struct scene {
+	struct gate *gate;
+	struct history *history;
+	struct straw straws[4];
+	uint64_t n_news[8];
+	uint64_t critical_ino;
+};
+
+/* ---- the scene ----------------------------------------------------------------------------------- */
+
+static bool is_critical(void *userdata, uint64_t dev, uint64_t ino)
+{
+	struct scene *scene = userdata;
+
+	return ino == scene->critical_ino;
+}
+
+static void told(void *userdata, enum gate_news news, uint32_t slot, const struct history_entry *entry)
+{
+	struct scene *scene = userdata;
+
+	scene->n_news[news]++;
+}
+
+static void guard(struct scene *scene)
+{
+	int fd = open(folder, O_PATH | O_CLOEXEC);
+
+	assert(gate_guard(scene->gate, 0, folder, fd) == 0);
+	close(fd);
+}
+
+static void begin_with(struct scene *scene, uint32_t deadline_ms, bool deny_critical)
+{
+	struct gate_options options = { .epoch = 1, .deadline_ms = deadline_ms, .deny_critical = deny_critical,
+					.is_critical = is_critical, .told = told, .userdata = scene };
+	int writer, reader;
+
+	memset(scene, 0, sizeof(*scene));
+	assert(history_create(&writer, &reader) == 0 && history_open(&scene->history, writer, true) == 0);
+	close(writer);
+	close(reader);
+	options.history = scene->history;
+	assert(gate_new(&scene->gate, &options) == 0);
+	guard(scene);
+}
+
+static void begin(struct scene *scene)
+{
+	begin_with(scene, DEADLINE_MS, false);
+}
+
+static void close_straw(struct straw *straw)
+{
+	mailbox_reader_close(straw->requests);
+	mailbox_writer_close(straw->answers);
+	close(straw->files);
+	close(straw->wake);
+	close(straw->tell);
+	memset(straw, 0, sizeof(*straw));
+}
+
+static void end(struct scene *scene)
+{
+	for (size_t i = 0; i < sizeof(scene->straws) / sizeof(scene->straws[0]); i++)
+		if (scene->straws[i].requests)
+			close_straw(&scene->straws[i]);
+	assert(!gate_free(scene->gate));
+	history_close(scene->history);
+}
+
+static const struct history_numbers *numbers(const struct scene *scene)
+{
+	return history_numbers(scene->history);
+}
+
+static void turn(struct scene *scene, int timeout_ms)
+{
+	struct pollfd fd = { .fd = gate_fd(scene->gate), .events = POLLIN };
+
+	if (poll(&fd, 1, timeout_ms) > 0)
+		assert(gate_process(scene->gate) == 0);
+}
+
+static void say(struct straw *straw, uint32_t kind, const void *data, size_t size)
+{
+	assert(mailbox_put(straw->answers, kind, data, size, NULL, 0) == 0);
+	assert(write(straw->tell, "", 1) == 1 || errno == EAGAIN);
+}
+
+/* A solution in this slot, which takes part. */
+static void add(struct scene *scene, uint32_t slot, enum decision_mode mode, enum decision_miss miss)
+{
+	struct voter_terms terms = { .slot = slot, .run = 1, .granted = EXEC, .mode = mode, .miss = miss };
+	const struct ask_authorize wanted = { .acts = EXEC };
+	struct straw *straw = &scene->straws[slot];
+	struct voter_channel channel;
+	int pair[2], wake[2], woken[2];
+
+	assert(mailbox_create(&channel.requests) == 0 && mailbox_create(&channel.answers) == 0);
+	assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
+	assert(pipe2(wake, O_NONBLOCK | O_CLOEXEC) == 0 && pipe2(woken, O_NONBLOCK | O_CLOEXEC) == 0);
+	assert(mailbox_reader_open(&straw->requests, channel.requests) == 0);
+	assert(mailbox_writer_open(&straw->answers, channel.answers) == 0);
+	channel.files = pair[0];
+	channel.wake = wake[1];
+	channel.woken = woken[0];
+	straw->files = pair[1];
+	straw->wake = wake[0];
+	straw->tell = woken[1];
+	assert(gate_voter_up(scene->gate, &terms, &channel) == 0);
+	say(straw, ASK_AUTHORIZE, &wanted, sizeof(wanted));
+	while (numbers(scene)->voices[slot].acts != EXEC)
+		turn(scene, 100);
+}
+
+static struct ask_request await(struct scene *scene, uint32_t slot)
+{
+	struct mailbox_message message;
+	struct ask_request request;
+	int r;
+
+	while ((r = mailbox_take(scene->straws[slot].requests, &message)) == 0)
+		turn(scene, 100);
+	assert(r == 1 && message.kind == ASK_REQUEST);
+	memcpy(&request, message.data, sizeof(request));
+	return request;
+}
+
+static void answer_as(struct scene *scene, uint32_t slot, uint64_t id, enum ringfort_verdict verdict)
+{
+	const struct ask_answer said = { .id = id, .verdict = verdict };
+
+	say(&scene->straws[slot], ASK_ANSWER, &said, sizeof(said));
+}
+
+/* A child that executes; sessions of their own, as that of a test may be the kernel's. */
+static pid_t execute(const char *path)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setsid();
+		/* Were the group's among them, it would outlive the gate, and wait for itself. */
+		close_range(3, ~0u, 0);
+		execl(path, path, (char *)NULL);
+		_exit(errno == EPERM ? DENIED : 1);
+	}
+	assert(pid > 0);
+	return pid;
+}
+
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	assert(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0);
+	return info.si_pid == pid;
+}
+
+static int outcome(struct scene *scene, pid_t pid)
+{
+	int status;
+
+	while (!has_ended(pid))
+		turn(scene, 5);
+	assert(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static struct history_entry last_entry(const struct scene *scene)
+{
+	struct history_entry entry;
+
+	assert(history_find(scene->history, 0, NULL, 0, &entry) == 1);
+	return entry;
+}
+
+/* ---- at once ------------------------------------------------------------------------------------------ */
+
+static void with_nobody_to_ask_everybody_goes_at_once(void)
+{
+	struct scene scene;
+
+	begin(&scene);
+	assert(outcome(&scene, execute(program)) == RAN);
+	assert(numbers(&scene)->n_asked == 1 && numbers(&scene)->n_at_once == 1 && numbers(&scene)->n_marks == 1);
+	end(&scene);
+}
+
+static void our_own_processes_go_at_once_and_no_longer_when_they_are_forgotten(void)
+{
+	struct scene scene;
+	pid_t pid;
+
+	begin(&scene);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	pid = execute(program);
+	/* It waits already, as a question of somebody whom we did not know yet. */
+	await(&scene, 0);
+	assert(gate_own(scene.gate, (uint32_t)pid, true) == 0);
+	assert(outcome(&scene, pid) == RAN && numbers(&scene)->n_decided == 1);
+	assert(gate_own(scene.gate, (uint32_t)pid, false) == 0);
+	assert(outcome(&scene, execute(program)) == DENIED);
+	end(&scene);
+}
+
+static void no_more_are_ours_than_there_is_room_for(void)
+{
+	struct scene scene;
+
+	begin(&scene);
+	for (uint32_t pid = 1; pid <= GATE_OWN_MAX; pid++)
+		assert(gate_own(scene.gate, 1u << 30 | pid, true) == 0);
+	assert(gate_own(scene.gate, 1u << 30, true) == -ENOSPC);
+	assert(gate_own(scene.gate, 1u << 30 | 7, true) == 0 && gate_own(scene.gate, 1u << 30 | 7, false) == 0);
+	assert(gate_own(scene.gate, 1u << 30, true) == 0);
+	end(&scene);
+}
+
+/* ---- asked -------------------------------------------------------------------------------------------- */
+
+static void a_denial_denies_and_is_kept_with_its_reason(void)
+{
+	struct history_entry entry;
+	struct ask_request request;
+	struct scene scene;
+	struct stat st;
+	pid_t pid;
+
+	begin(&scene);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	add(&scene, 3, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	pid = execute(program);
+	request = await(&scene, 0);
+	assert(stat(program, &st) == 0 && request.ino == st.st_ino && request.pid == (uint32_t)pid);
+	assert(request.act == RINGFORT_ACT_EXEC && request.flags & ASK_REQUEST_HAS_FILE);
+	/* This test has a mount namespace of its own: not the host's. */
+	assert(request.flags & RINGFORT_REQUEST_FOREIGN_NS);
+	answer_as(&scene, 0, request.id, RINGFORT_VERDICT_DENY);
+	assert(outcome(&scene, pid) == DENIED);
+	/* The other one is heard all the same. */
+	answer_as(&scene, 3, await(&scene, 3).id, RINGFORT_VERDICT_ALLOW);
+	while (numbers(&scene)->n_pending)
+		turn(&scene, 100);
+	entry = last_entry(&scene);
+	assert(entry.verdict == RINGFORT_VERDICT_DENY && entry.pid == (uint32_t)pid && strcmp(entry.path, program) == 0);
+	assert(entry.n_reasons == 2 && entry.reasons[0].answer == DECISION_DENY && entry.reasons[1].answer == DECISION_ALLOW);
+	assert(numbers(&scene)->n_denied == 1 && numbers(&scene)->voices[3].n_after == 1 && scene.n_news[GATE_DENIED] == 1);
+	end(&scene);
+}
+
+static void all_must_have_allowed_before_it_runs(void)
+{
+	struct ask_request requests[2];
+	struct scene scene;
+	pid_t pid;
+
+	begin_with(&scene, 10000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	add(&scene, 1, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	pid = execute(program);
+	requests[0] = await(&scene, 0);
+	requests[1] = await(&scene, 1);
+	assert(requests[0].id == requests[1].id);
+	answer_as(&scene, 1, requests[1].id, RINGFORT_VERDICT_ALLOW);
+	for (int i = 0; i < 20; i++)
+		turn(&scene, 5);
+	assert(!has_ended(pid));
+	answer_as(&scene, 0, requests[0].id, RINGFORT_VERDICT_ALLOW);
+	assert(outcome(&scene, pid) == RAN);
+	end(&scene);
+}
+
+static void the_deadline_decides_by_the_miss_mode(void)
+{
+	for (int miss = DECISION_FAIL_OPEN; miss <= DECISION_FAIL_CLOSED; miss++) {
+		struct scene scene;
+
+		begin(&scene);
+		add(&scene, 0, DECISION_ENFORCE, (enum decision_miss)miss);
+		assert(outcome(&scene, execute(program)) == (miss == DECISION_FAIL_OPEN ? RAN : DENIED));
+		assert(last_entry(&scene).reasons[0].answer == DECISION_LATE && numbers(&scene)->n_expired == 1);
+		assert(last_entry(&scene).us >= DEADLINE_MS * 1000);
+		end(&scene);
+	}
+}
+
+static void nobody_waits_for_a_shadow(void)
+{
+	struct scene scene;
+	struct history_entry entry;
+
+	begin_with(&scene, 10000, false);
+	add(&scene, 0, DECISION_SHADOW, DECISION_FAIL_CLOSED);
+	assert(outcome(&scene, execute(program)) == RAN);
+	answer_as(&scene, 0, await(&scene, 0).id, RINGFORT_VERDICT_DENY);
+	while (numbers(&scene)->n_pending)
+		turn(&scene, 100);
+	entry = last_entry(&scene);
+	assert(entry.verdict == RINGFORT_VERDICT_ALLOW && entry.reasons[0].answer == DECISION_DENY && entry.us < 1000000);
+	end(&scene);
+}
+
+static void answers_that_are_none_change_nothing_and_are_counted(void)
+{
+	struct scene scene;
+	uint64_t id;
+	pid_t pid;
+
+	begin_with(&scene, 5000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	add(&scene, 1, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	gate_voter_down(scene.gate, 1);
+	close_straw(&scene.straws[1]);
+	pid = execute(program);
+	id = await(&scene, 0).id;
+	add(&scene, 1, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	/* Of one who was not asked; to others; with a verdict that is none; of another kind. */
+	answer_as(&scene, 1, id, RINGFORT_VERDICT_DENY);
+	answer_as(&scene, 0, id + 1, RINGFORT_VERDICT_DENY);
+	answer_as(&scene, 0, 0, RINGFORT_VERDICT_DENY);
+	answer_as(&scene, 0, UINT64_MAX, RINGFORT_VERDICT_DENY);
+	answer_as(&scene, 0, id, _RINGFORT_VERDICT_N);
+	say(&scene.straws[0], ASK_REQUEST, &id, sizeof(id));
+	while (numbers(&scene)->voices[0].n_wrong < 5 || numbers(&scene)->voices[1].n_wrong < 1)
+		turn(&scene, 100);
+	assert(!has_ended(pid));
+	answer_as(&scene, 0, id, RINGFORT_VERDICT_ALLOW);
+	answer_as(&scene, 0, id, RINGFORT_VERDICT_DENY);
+	assert(outcome(&scene, pid) == RAN);
+	while (numbers(&scene)->voices[0].n_wrong < 6)
+		turn(&scene, 100);
+	end(&scene);
+}
+
+static void one_that_ends_is_waited_for_by_nobody_but_its_last_words_count(void)
+{
+	struct scene scene;
+	struct ask_request request;
+	pid_t pid;
+
+	begin_with(&scene, 20000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	pid = execute(program);
+	await(&scene, 0);
+	gate_voter_down(scene.gate, 0);
+	assert(outcome(&scene, pid) == DENIED && last_entry(&scene).reasons[0].answer == DECISION_GONE);
+	close_straw(&scene.straws[0]);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	pid = execute(program);
+	request = await(&scene, 0);
+	answer_as(&scene, 0, request.id, RINGFORT_VERDICT_ALLOW);
+	gate_voter_down(scene.gate, 0);
+	assert(outcome(&scene, pid) == RAN && last_entry(&scene).reasons[0].answer == DECISION_ALLOW);
+	end(&scene);
+}
+
+static void one_that_misses_too_often_is_not_asked_until_the_operator_says_so(void)
+{
+	struct scene scene;
+
+	begin_with(&scene, 50, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	for (int i = 0; i < VOTER_MISSES; i++)
+		assert(outcome(&scene, execute(program)) == DENIED);
+	assert(scene.n_news[GATE_DEMOTED] == 1 && numbers(&scene)->voices[0].demoted);
+	assert(outcome(&scene, execute(program)) == RAN);
+	gate_tick(scene.gate);
+	assert(numbers(&scene)->voices[0].demoted);
+	gate_voter_reset(scene.gate, 0);
+	assert(outcome(&scene, execute(program)) == DENIED);
+	end(&scene);
+}
+
+static void what_the_host_needs_is_denied_by_policy_only(void)
+{
+	for (int deny_critical = 0; deny_critical <= 1; deny_critical++) {
+		struct scene scene;
+		struct stat st;
+		pid_t pid;
+
+		begin_with(&scene, 5000, deny_critical);
+		assert(stat(program, &st) == 0);
+		add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+		scene.critical_ino = st.st_ino;
+		pid = execute(program);
+		if (deny_critical)
+			answer_as(&scene, 0, await(&scene, 0).id, RINGFORT_VERDICT_DENY);
+		assert(outcome(&scene, pid) == (deny_critical ? DENIED : RAN));
+		assert(numbers(&scene)->n_critical == (deny_critical ? 0 : 1));
+		end(&scene);
+	}
+}
+
+/* ---- the operator ----------------------------------------------------------------------------------- */
+
+static void an_open_gate_lets_everybody_go_who_waits_first(void)
+{
+	struct scene scene;
+	pid_t pid;
+
+	begin_with(&scene, 20000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	pid = execute(program);
+	await(&scene, 0);
+	gate_open(scene.gate, true);
+	assert(outcome(&scene, pid) == RAN && numbers(&scene)->open && numbers(&scene)->n_pending == 0);
+	assert(last_entry(&scene).overridden);
+	assert(outcome(&scene, execute(program)) == RAN);
+	gate_open(scene.gate, false);
+	pid = execute(program);
+	answer_as(&scene, 0, await(&scene, 0).id, RINGFORT_VERDICT_DENY);
+	assert(outcome(&scene, pid) == DENIED);
+	end(&scene);
+}
+
+static void what_is_guarded_and_what_is_refused_is_told(void)
+{
+	int proc = open("/proc", O_PATH | O_CLOEXEC);
+	struct scene scene;
+
+	begin(&scene);
+	assert(gate_guard(scene.gate, 1, "/proc", proc) == -EINVAL);
+	gate_refuse(scene.gate, 2, "/mnt/share", "it waits");
+	assert(gate_guard(scene.gate, GATE_PLACES, "/", proc) == -ERANGE);
+	gate_refuse(scene.gate, GATE_PLACES, "/", "too many");
+	assert(numbers(&scene)->n_marks == 1);
+	assert(strcmp(numbers(&scene)->places[0].path, folder) == 0 && numbers(&scene)->places[0].why[0] == '\0');
+	assert(strcmp(numbers(&scene)->places[1].path, "/proc") == 0 && numbers(&scene)->places[1].why[0]);
+	assert(strcmp(numbers(&scene)->places[2].why, "it waits") == 0);
+	gate_refuse(scene.gate, 0, folder, "it is gone");
+	assert(numbers(&scene)->n_marks == 0);
+	guard(&scene);
+	assert(numbers(&scene)->n_marks == 1 && numbers(&scene)->places[0].why[0] == '\0');
+	close(proc);
+	end(&scene);
+}
+
+/* ---- too few descriptors -------------------------------------------------------------------------------- */
+
+static rlim_t limit_descriptors(rlim_t n)
+{
+	struct rlimit files;
+	rlim_t before;
+
+	assert(getrlimit(RLIMIT_NOFILE, &files) == 0);
+	before = files.rlim_cur;
+	files.rlim_cur = n;
+	assert(setrlimit(RLIMIT_NOFILE, &files) == 0);
+	return before;
+}
+
+static void who_finds_no_room_is_decided_by_miss_modes_and_that_is_told(void)
+{
+	pid_t pids[60];
+	struct scene scene;
+	rlim_t before;
+	int n_full = 0;
+
+	begin_with(&scene, 20000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	/* Beside others there is room for 16 to wait. */
+	before = limit_descriptors(64 + 5 + 32);
+	for (int i = 0; i < 60; i++)
+		pids[i] = execute(program);
+	while (numbers(&scene)->n_asked < 60)
+		turn(&scene, 100);
+	assert(numbers(&scene)->n_pending == 16 && numbers(&scene)->voices[0].n_full == 44 && numbers(&scene)->n_overflow == 0);
+	assert(last_entry(&scene).reasons[0].answer == DECISION_FULL && !numbers(&scene)->voices[0].demoted);
+	/* Less room, and one more who comes: those who wait longest go. */
+	limit_descriptors(64 + 5 + 8);
+	assert(outcome(&scene, execute(program)) == RAN);
+	assert(numbers(&scene)->n_pending <= 4 && numbers(&scene)->n_overflow == 0);
+	limit_descriptors(before);
+	gate_open(scene.gate, true);
+	for (int i = 0; i < 60; i++) {
+		n_full += outcome(&scene, pids[i]) == RAN;
+	}
+	assert(n_full == 60);
+	end(&scene);
+}
+
+static void without_any_room_it_cannot_go_on_and_denies_nobody(void)
+{
+	struct pollfd fd;
+	struct scene scene;
+	rlim_t before;
+	int status;
+	pid_t pid;
+
+	begin_with(&scene, 20000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	before = limit_descriptors(60);
+	pid = execute(program);
+	fd = (struct pollfd){ .fd = gate_fd(scene.gate), .events = POLLIN };
+	assert(poll(&fd, 1, 10000) == 1 && gate_process(scene.gate) == -EMFILE);
+	limit_descriptors(before);
+	end(&scene);
+	/* Its end lets through who waits. */
+	assert(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------ */
+
+static void the_end_of_the_gate_lets_everybody_go_who_waits(void)
+{
+	struct scene scene;
+	int status;
+	pid_t pid;
+
+	begin_with(&scene, 20000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	pid = execute(program);
+	await(&scene, 0);
+	end(&scene);
+	assert(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static int count_descriptors(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* Whether anything can be tried here; a mount namespace of its own, and the scratch file system in it. */
+static bool prepare(void)
+{
+	char command[160];
+	int group = fanotify_init(FAN_CLASS_CONTENT, O_RDONLY);
+
+	if (group < 0)
+		return false;
+	close(group);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || !mkdtemp(folder))
+		return false;
+	if (mount("none", folder, "tmpfs", 0, "mode=755") < 0)
+		return false;
+	snprintf(program, sizeof(program), "%s/program", folder);
+	snprintf(command, sizeof(command), "cp /bin/true %s", program);
+	return system(command) == 0;
+}
+
+int main(void)
+{
+	int before;
+
+	if (!prepare()) {
+		fprintf(stderr, "needs root and permission events\n");
+		return 77;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGIO, SIG_IGN);
+	alarm(PATIENCE_S);
+	before = count_descriptors();
+	with_nobody_to_ask_everybody_goes_at_once();
+	our_own_processes_go_at_once_and_no_longer_when_they_are_forgotten();
+	no_more_are_ours_than_there_is_room_for();
+	a_denial_denies_and_is_kept_with_its_reason();
+	all_must_have_allowed_before_it_runs();
+	the_deadline_decides_by_the_miss_mode();
+	nobody_waits_for_a_shadow();
+	answers_that_are_none_change_nothing_and_are_counted();
+	one_that_ends_is_waited_for_by_nobody_but_its_last_words_count();
+	one_that_misses_too_often_is_not_asked_until_the_operator_says_so();
+	what_the_host_needs_is_denied_by_policy_only();
+	an_open_gate_lets_everybody_go_who_waits_first();
+	what_is_guarded_and_what_is_refused_is_told();
+	who_finds_no_room_is_decided_by_miss_modes_and_that_is_told();
+	without_any_room_it_cannot_go_on_and_denies_nobody();
+	the_end_of_the_gate_lets_everybody_go_who_waits();
+	assert(count_descriptors() == before);
+	umount2(folder, MNT_DETACH);
+	rmdir(folder);
+	return 0;
+}
