@@ -61,6 +61,15 @@ def at_least(target, ratio, null):
     return "not met: the interval reaches beyond the target"
 
 
+def like(ratio, null):
+    """Is there a difference beyond that of nothing to nothing?"""
+    if ratio is None or ratio["low"] is None or null is None or null["low"] is None:
+        return "not decidable: too few pairs"
+    if ratio["low"] > max(null["high"], 1):
+        return f"missed: dearer by {ratio['median'] - 1:.3f}"
+    return "met: not decidable from it"
+
+
 def text(ratio):
     if ratio is None:
         return "-"
