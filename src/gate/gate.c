@@ -418,17 +418,24 @@ static void take_answer(struct gate *gate, struct voter *voter, const struct ask
 	advance(gate, question);
 }
 
+/*
+ * Answers first, somebody waits for each; the pipe is emptied when there are none left, and what came
+ * meanwhile is looked for once more.  Who left more than a turn's worth stays readable.
+ */
 static void hear(struct gate *gate, struct voter *voter)
 {
 	struct ask_answer told;
-	int r;
+	bool emptied = false;
 
-	voter_hear(voter);
 	for (int i = 0; i < VOTER_MESSAGES; i++) {
-		r = voter_take(voter, &told);
-		if (r == VOTER_NONE)
-			return;
-		if (r == VOTER_ANSWER)
+		int r = voter_take(voter, &told);
+
+		if (r == VOTER_NONE) {
+			if (emptied)
+				return;
+			voter_hear(voter);
+			emptied = true;
+		} else if (r == VOTER_ANSWER)
 			take_answer(gate, voter, &told);
 		else if (r == VOTER_CHANGED)
 			gate_forget(gate);
