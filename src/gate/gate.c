@@ -43,7 +43,7 @@ struct gate {
 	uint32_t n_remembered; /* ignore marks set since they were dropped last */
 	uint64_t now_ns;
 	bool timer_armed;
-	int group, epoll_fd, timer_fd;
+	int group, epoll_fd, timer_fd, names;
 	struct file_path path; /* of the event that is looked at */
 };
 
@@ -277,7 +277,7 @@ static void ask(struct gate *gate, const struct fan_event *event, const struct f
 		decide_unasked(gate, event, file, voters, n);
 		return;
 	}
-	file_path(&gate->path, event->fd);
+	file_path(&gate->path, gate->names, event->fd);
 	question->fd = event->fd;
 	question->act = event->act;
 	question->pid = event->pid;
@@ -331,7 +331,7 @@ static bool answer_from_table(struct gate *gate, const struct fan_event *event, 
 		return false;
 	answer(gate, event->fd, value.verdict);
 	gate->numbers->n_cached++;
-	file_path(&gate->path, event->fd);
+	file_path(&gate->path, gate->names, event->fd);
 	close(event->fd);
 	entry = (struct history_entry){
 		.time_ns = clock_ns(CLOCK_REALTIME), .dev = file->dev, .ino = file->ino, .act = event->act,
@@ -657,6 +657,8 @@ static int open_parts(struct gate *gate)
 		r = cache_new(&gate->cache, CACHE_ENTRIES);
 	if (r == 0)
 		r = mounts_new(&gate->mounts);
+	if (r == 0)
+		r = file_open_names(&gate->names);
 	if (r < 0)
 		return r;
 	gate->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -682,7 +684,7 @@ int gate_new(struct gate **ret_gate, const struct gate_options *options)
 	gate->numbers = history_numbers(options->history);
 	gate->numbers->n_marks = gate->numbers->n_pending = 0;
 	gate->numbers->since_ns = clock_ns(CLOCK_REALTIME);
-	gate->group = gate->epoll_fd = gate->timer_fd = -1;
+	gate->group = gate->epoll_fd = gate->timer_fd = gate->names = -1;
 	r = open_parts(gate);
 	if (r < 0)
 		return r;
@@ -699,6 +701,7 @@ struct gate *gate_free(struct gate *gate)
 	close_fd(gate->group);
 	close_fd(gate->timer_fd);
 	close_fd(gate->epoll_fd);
+	close_fd(gate->names);
 	mounts_free(gate->mounts);
 	cache_free(gate->cache);
 	questions_free(gate->questions);
