@@ -20,13 +20,13 @@
 
 #define CACHE_ENTRIES 65536
 #define MAX_REMEMBERED 16384 /* ignore marks in the kernel: to drop them all takes it 8 ms */
-#define ROUNDS 16            /* of a call: then others have their turn */
-#define SOURCES 16           /* of a round */
+#define SOURCES 16           /* that are looked at a turn */
 
 /* In epoll's data: a slot, or one of these. */
 enum source {
 	SOURCE_FAN = DECISION_VOICES,
 	SOURCE_TIMER,
+	SOURCE_CALLER,
 };
 
 struct gate {
@@ -493,23 +493,26 @@ static int serve(struct gate *gate, uint32_t source)
 	return r < 0 ? r : 0;
 }
 
-int gate_process(struct gate *gate)
+int gate_process(struct gate *gate, int timeout_ms)
 {
-	for (int round = 0; round < ROUNDS; round++) {
-		struct epoll_event events[SOURCES];
-		int n = epoll_wait(gate->epoll_fd, events, SOURCES, 0);
+	struct epoll_event events[SOURCES];
+	int n = epoll_wait(gate->epoll_fd, events, SOURCES, timeout_ms);
+	int callers = 0;
 
-		if (n <= 0)
-			return n < 0 && errno != EINTR ? -errno : 0;
-		gate->now_ns = clock_ns(CLOCK_MONOTONIC);
-		for (int i = 0; i < n; i++) {
-			int r = serve(gate, events[i].data.u32);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	gate->now_ns = clock_ns(CLOCK_MONOTONIC);
+	for (int i = 0; i < n; i++) {
+		int r = 0;
 
-			if (r < 0)
-				return r;
-		}
+		if (events[i].data.u32 == SOURCE_CALLER)
+			callers = 1;
+		else
+			r = serve(gate, events[i].data.u32);
+		if (r < 0)
+			return r;
 	}
-	return 0;
+	return callers;
 }
 
 void gate_tick(struct gate *gate)
@@ -525,9 +528,9 @@ static int watch(struct gate *gate, int fd, uint32_t source)
 	return epoll_ctl(gate->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-int gate_fd(const struct gate *gate)
+int gate_watch(struct gate *gate, int fd)
 {
-	return gate->epoll_fd;
+	return watch(gate, fd, SOURCE_CALLER);
 }
 
 /* ---- what it is told ------------------------------------------------------------------------------------ */
