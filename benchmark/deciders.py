@@ -79,6 +79,7 @@ class Gate(Ringfortd):
             if self.process.poll() is not None or time.monotonic() > limit:
                 raise SystemExit(f"bench: the gate does not start; see {self.folder}/log")
             time.sleep(0.02)
+        self.wait_for_selftest()
 
     def deciding(self):
         return [pid for role, pid in self.pids().items() if role == "gate" or role.startswith("solution")]

@@ -128,13 +128,16 @@ class Ringfortd:
     def start(self):
         self.launch()
         self.wait_for("ready", lambda status: all(s["said"] for s in status["solutions"]))
-        # The self-test of the start is over when every type has a result.
+        self.wait_for_selftest()
+        self.warm()
+
+    def wait_for_selftest(self):
+        """The one of the start is over when every type has a result."""
         limit = time.monotonic() + 10
         while any(t["selftest"] == "not run" for t in (self.ask("doctor") or {"types": []})["types"]):
             if time.monotonic() > limit:
                 break
             time.sleep(0.05)
-        self.warm()
 
     def stop(self):
         end(self.process)
