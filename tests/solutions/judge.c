@@ -8,6 +8,7 @@
  *   judge remember            allows, for as long as the file stays as it is
  *   judge slow=MS             allows after so long
  *   judge exec                lets a child open the path, waits for it, allows
+ *   judge hoard=N             answers none until it has N, then, a second later, allows all at once
  *
  * and these break the contract:
  *
@@ -99,6 +100,19 @@ static void slow(const struct ringfort_request *request)
 {
 	sleep_ns((uint64_t)atoi(detail) * 1000000u);
 	allow(request);
+}
+
+static void hoard(const struct ringfort_request *request)
+{
+	static uint64_t ids[1024];
+	static size_t n;
+
+	ids[n++] = request->id;
+	if (n < (size_t)atoi(detail) && n < sizeof(ids) / sizeof(ids[0]))
+		return;
+	sleep_ns(1000000000u);
+	while (n > 0)
+		answer(ids[--n], RINGFORT_VERDICT_ALLOW, 0);
 }
 
 /* The child's open is an act of the solution: whoever asks about that as well waits in a circle. */
@@ -195,6 +209,7 @@ static const struct manner {
 	{ .name = "deny-suffix", .judge = deny_suffix, .has_detail = 1 },
 	{ .name = "remember", .judge = remember },
 	{ .name = "slow", .judge = slow, .has_detail = 1 },
+	{ .name = "hoard", .judge = hoard, .has_detail = 1 },
 	{ .name = "exec", .judge = open_in_child },
 	{ .name = "hang", .judge = hang },
 	{ .name = "crash", .judge = crash },
