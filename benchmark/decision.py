@@ -15,7 +15,7 @@ from say import progress, say
 from scratch import Scratches
 from storms import label
 
-MAX_ROUNDS = 24  # and so many are minutes enough
+MAX_ROUNDS = 20  # and so many are minutes enough
 N = {"cold": 3000, "warm": 6000}
 KIND = {"cold": "tmpfs", "warm": "disk"}
 AT = ("p50", "p99", "p99.9")

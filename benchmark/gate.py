@@ -10,7 +10,7 @@ from say import progress, say
 from scratch import Scratches
 from storms import ROLE_HEAD, Measured, Storms, cost, label, role_rows
 
-MAX_ROUNDS = 24  # of storms so long: minutes are enough
+MAX_ROUNDS = 20  # of storms so long: minutes are enough
 MAX_SECONDS = 0.35
 N_SOLUTIONS = 3
 PLACES = {"disk": ["exec", "exec2"], "tmpfs": ["exec", "exec2"], "outside": ["open"]}
