@@ -23,6 +23,8 @@ class Scratch:
         if kind == "tmpfs":
             self.mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", self.path)
         else:
+            if not shutil.which("mkfs.ext2"):
+                raise SystemExit("bench: mkfs.ext2 is not installed (e2fsprogs)")
             image = f"{folder}/{kind}.image"
             with open(image, "wb") as file:
                 file.truncate(IMAGE_BYTES)
