@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench - what ringfortd costs beside nothing, beside the floor, and beside auditd and bpftrace.
+"""Bench - what ringfortd costs beside nothing, beside floors, and beside its peers.
 
 Called by ./bench, which builds and stages.  docs/performance.md says what is measured and why so.
 """
@@ -8,7 +8,6 @@ import datetime
 import json
 import os
 import platform
-import random
 import shutil
 import signal
 import subprocess
@@ -16,8 +15,11 @@ import sys
 import tempfile
 import time
 
+import decision
 import figures
-import project
+import gate
+from say import progress, say
+from storms import LOSS_OPS, ROLE_HEAD, Measured, Storms, cost, label, role_rows, run_round
 from subjects import Auditd, Bpftrace, Floor, Nothing, Ringfortd
 
 # A subject is started once a round for all workloads of a group: pairs lie some seconds apart.  A
@@ -25,136 +27,12 @@ from subjects import Auditd, Bpftrace, Floor, Nothing, Ringfortd
 GROUPS = [["exec", "exec2", "fork", "open", "open1", "write", "connect"], ["build"]]
 MAX_BUILDS = 30
 WORKLOADS = [workload for group in GROUPS for workload in group]
-OTHER_PARTS = ["loss", "ring", "sigma", "daemon"]
-LOSS_OPS = {"exec": 2000, "exec2": 1000, "fork": 4000, "open": 20000, "open1": 20000, "write": 30000, "connect": 20000}
+OTHER_PARTS = ["loss", "ring", "sigma", "daemon", "decision", "gate"]
 TARGET_STORM, TARGET_RING = 1.07, 0.8
 MAX_RESIDENT_MB, MAX_IDLE_PERCENT, MAX_FIRST_EVENT_S = 30, 1.0, 1.0
 
 
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-# ---- one storm ------------------------------------------------------------------------------
-
-
-class Storms:
-    """Runs workloads in a folder of tmpfs: what is measured are hooks, not a disk."""
-
-    def __init__(self, build, folder, seconds):
-        self.folder, self.seconds = f"{folder}/storm", seconds
-        os.makedirs(self.folder)
-        shutil.copy(f"{build}/benchmark/storm", f"{self.folder}/storm")
-        shutil.copy(f"{build}/benchmark/bench-true", f"{self.folder}/true")
-        os.makedirs(f"{self.folder}/build")
-        project.write(f"{self.folder}/build")
-
-    def storm(self, workload, *how):
-        answer = subprocess.run([f"{self.folder}/storm", workload, self.folder, *how],
-                                capture_output=True, text=True)
-        if answer.returncode:
-            raise SystemExit(f"bench: storm {workload}: {answer.stderr}")
-        return json.loads(answer.stdout)
-
-    def build(self):
-        folder = f"{self.folder}/build"
-        subprocess.run(["make", "-s", "clean"], cwd=folder, check=True)
-        before, begun = os.times(), time.monotonic()
-        subprocess.run(["make", "-s", "-j2"], cwd=folder, check=True)
-        seconds, after = time.monotonic() - begun, os.times()
-        cpu = after.children_user + after.children_system - before.children_user - before.children_system
-        return {"ops": 1, "seconds": seconds, "cpu_s": cpu, "performed": {}}
-
-    def run(self, workload):
-        return self.build() if workload == "build" else self.storm(workload, "--seconds", str(self.seconds))
-
-    def warm(self):
-        """Events enough to fill a broadcast ring of 16 MiB once."""
-        self.storm("write", "--ops", "8000")
-
-    def run_exactly(self, workload):
-        return self.storm(workload, "--ops", str(LOSS_OPS[workload]))
-
-
-# ---- what processes cost --------------------------------------------------------------------
-
-
-def cpu_ns(pid):
-    with open(f"/proc/{pid}/schedstat") as file:
-        return int(file.read().split()[0])
-
-
-def switches(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
-
-
-def cost(pids):
-    return {role: (cpu_ns(pid), switches(pid)) for role, pid in pids.items()}
-
-
-def memory_kb(pid):
-    """Proportional share of what is resident: anonymous, files, and the rings apart."""
-    sums = {"anonymous": 0, "files": 0, "rings": 0}
-    name = ""
-    with open(f"/proc/{pid}/smaps") as file:
-        for line in file:
-            fields = line.split()
-            if not fields[0].endswith(":"):
-                name = " ".join(fields[5:])
-                continue
-            if fields[0] == "Pss:":
-                pss = int(fields[1])
-            elif fields[0] == "Anonymous:":
-                anonymous = min(int(fields[1]), pss)
-                sums["anonymous"] += anonymous
-                sums["rings" if "memfd:" in name or "bpf" in name else "files"] += pss - anonymous
-    return sums
-
-
 # ---- the storms, in pairs -------------------------------------------------------------------
-
-
-class Measured:
-    """Seconds and processor seconds an operation, by workload and subject, a value a round."""
-
-    def __init__(self):
-        self.wall, self.cpu, self.roles = {}, {}, {}
-
-    def add(self, workload, name, result, before, after):
-        self.wall.setdefault(workload, {}).setdefault(name, []).append(result["seconds"] / result["ops"])
-        self.cpu.setdefault(workload, {}).setdefault(name, []).append(result["cpu_s"] / result["ops"])
-        for role in before:
-            entry = self.roles.setdefault(workload, {}).setdefault(role, {"cpu_s": 0, "switches": 0, "seconds": 0, "ops": 0})
-            entry["cpu_s"] += (after[role][0] - before[role][0]) / 1e9
-            entry["switches"] += after[role][1] - before[role][1]
-            entry["seconds"] += result["seconds"]
-            entry["ops"] += result["ops"]
-
-    def ratio(self, workload, over, under, what="wall"):
-        values = getattr(self, what).get(workload, {})
-        if over not in values or under not in values:
-            return None
-        n = min(len(values[over]), len(values[under]))
-        return figures.ratios(values[over][:n], values[under][:n])
-
-
-def run_round(subjects, storms, measured, workloads):
-    subjects = random.sample(subjects, len(subjects))
-    for subject in subjects:
-        try:
-            subject.start()
-            for workload in workloads:
-                before = cost(subject.pids())
-                result = storms.run(workload)
-                measured.add(workload, subject.label, result, before, cost(subject.pids()))
-        finally:
-            subject.stop()
-
-
-def label(subject, name):
-    subject.label = name
-    return subject
 
 
 def run_pairs(storms, subjects, n_rounds, options):
@@ -164,20 +42,10 @@ def run_pairs(storms, subjects, n_rounds, options):
         for group in filter(None, groups):
             if group == ["build"] and n >= MAX_BUILDS:
                 continue
-            if sys.stderr.isatty():
-                print(f"\rround {n + 1} of {n_rounds}: {' '.join(group):30}", end="", file=sys.stderr)
+            progress(f"round {n + 1} of {n_rounds}: {' '.join(group)}")
             run_round(subjects, storms, measured, group)
-    if sys.stderr.isatty():
-        print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
+    progress("")
     return measured
-
-
-def role_rows(workload, roles):
-    return [[workload, role, f"{100 * e['cpu_s'] / e['seconds']:.1f}", f"{1e6 * e['cpu_s'] / e['ops']:.2f}",
-             f"{e['switches'] / e['seconds']:.0f}"] for role, e in sorted(roles.items()) if e["seconds"]]
-
-
-ROLE_HEAD = ["workload", "process", "% of a CPU", "us an op", "switches/s"]
 
 
 def show_pairs(measured, options, result):
@@ -350,6 +218,25 @@ def run_sigma(build, result):
 # ---- the daemon itself ----------------------------------------------------------------------
 
 
+def memory_kb(pid):
+    """Proportional share of what is resident: anonymous, files, and the rings apart."""
+    sums = {"anonymous": 0, "files": 0, "rings": 0}
+    name = ""
+    with open(f"/proc/{pid}/smaps") as file:
+        for line in file:
+            fields = line.split()
+            if not fields[0].endswith(":"):
+                name = " ".join(fields[5:])
+                continue
+            if fields[0] == "Pss:":
+                pss = int(fields[1])
+            elif fields[0] == "Anonymous:":
+                anonymous = min(int(fields[1]), pss)
+                sums["anonymous"] += anonymous
+                sums["rings" if "memfd:" in name or "bpf" in name else "files"] += pss - anonymous
+    return sums
+
+
 def first_event_s(daemon):
     begun = time.monotonic()
     daemon.launch()
@@ -409,7 +296,7 @@ def parse():
     parser.add_argument("--json", metavar="FILE", help="write every figure there as well")
     parser.add_argument("--pairs", type=int, metavar="N", help="rounds (30; at least 6 for an interval)")
     parser.add_argument("--seconds", type=float, metavar="S", help="of each storm (0.7; 0.3 with --quick)")
-    parser.add_argument("--no-peers", action="store_true", help="leave auditd and bpftrace out")
+    parser.add_argument("--no-peers", action="store_true", help="leave auditd, bpftrace, fapolicyd and clamonacc out")
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD",
                         help="some of: " + " ".join(WORKLOADS + OTHER_PARTS) + " (all)")
     options = parser.parse_args()
@@ -446,6 +333,10 @@ def measure(options, folder):
         run_sigma(options.build, result)
     if "daemon" in options.workloads:
         run_daemon(counting, storms, options, result)
+    if "decision" in options.workloads:
+        decision.run(options, folder, result)
+    if "gate" in options.workloads:
+        gate.run(options, folder, storms, result)
     if any(w in WORKLOADS for w in options.workloads) and not options.no_peers:
         run_peers(storms, folder, options, result)
     if options.json:

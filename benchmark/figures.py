@@ -3,6 +3,8 @@
 from math import comb
 from statistics import median
 
+MAX_LIKE_WIDTH = 0.1  # of the null pair's interval, to say that two things cost the same
+
 
 def order(n):
     """The order statistics (from 0) between which the median lies with at least 95 %."""
@@ -39,6 +41,8 @@ def at_most(target, ratio, null):
     if width > margin:
         if ratio["low"] > target * null["high"]:
             return f"missed by {ratio['median'] - target:.2f}"
+        if ratio["high"] < target * null["low"]:
+            return "met"
         return f"not decidable: the null pair is {width:.2f} wide, the margin {margin:.2f}"
     if ratio["high"] < target:
         return "met"
@@ -59,6 +63,18 @@ def at_least(target, ratio, null):
     if ratio["high"] < target:
         return f"missed by {target - ratio['median']:.2f}"
     return "not met: the interval reaches beyond the target"
+
+
+def like(ratio, null):
+    """Is there a difference beyond that of nothing to nothing?"""
+    if ratio is None or ratio["low"] is None or null is None or null["low"] is None:
+        return "not decidable: too few pairs"
+    if ratio["low"] > max(null["high"], 1):
+        return f"missed: dearer by {ratio['median'] - 1:.3f}"
+    # Noise that hides everything shows nothing.
+    if null["high"] - null["low"] > MAX_LIKE_WIDTH:
+        return f"not decidable: the null pair is {null['high'] - null['low']:.2f} wide"
+    return "met: not decidable from it"
 
 
 def text(ratio):

@@ -69,28 +69,36 @@ class Ringfortd:
     """
 
     name = "ringfortd"
-    n_solutions = 4
 
-    def __init__(self, stage, executable, arguments, folder, warm=lambda: None):
+    def __init__(self, stage, executable, arguments, folder, warm=lambda: None, n_solutions=4):
         self.stage, self.folder, self.process, self.warm = stage, folder, None, warm
+        self.n_solutions = n_solutions
         self.socket = f"{folder}/run/control.sock"
         os.makedirs(f"{folder}/state")
         os.makedirs(f"{folder}/run")
-        solutions = ["solutions:"]
-        for i in range(1, self.n_solutions + 1):
+        for i in range(1, n_solutions + 1):
             package = f"{folder}/count{i}"
             os.makedirs(package)
             shutil.copy(executable, f"{package}/solution")
             with open(f"{package}/manifest.yaml", "w") as file:
                 file.write(f"name: count{i}\nvendor: Ringfort\nversion: 0.1.0\napi: 1\n"
-                           f"executable: solution\narguments: {json.dumps(arguments)}\n"
-                           'events: ["*"]\n')
-            solutions += [f"  - name: count{i}", f"    package: {package}"]
+                           f"executable: solution\narguments: {json.dumps(arguments)}\n{self.manifest()}")
         with open(f"{folder}/config.yaml", "w") as file:
-            file.write("\n".join(solutions) + "\n")
+            file.write(self.config())
 
-    def ask(self, command):
-        answer = subprocess.run([f"{self.stage}/usr/bin/ringfort", "--socket", self.socket, command, "--json"],
+    def manifest(self):
+        """What it asks for."""
+        return 'events: ["*"]\n'
+
+    def entry(self, i):
+        """What the operator says of the solution."""
+        return f"  - name: count{i}\n    package: {self.folder}/count{i}\n"
+
+    def config(self):
+        return "solutions:\n" + "".join(self.entry(i) for i in range(1, self.n_solutions + 1))
+
+    def ask(self, *command):
+        answer = subprocess.run([f"{self.stage}/usr/bin/ringfort", "--socket", self.socket, *command, "--json"],
                                 capture_output=True, text=True)
         try:
             return json.loads(answer.stdout)
@@ -120,13 +128,16 @@ class Ringfortd:
     def start(self):
         self.launch()
         self.wait_for("ready", lambda status: all(s["said"] for s in status["solutions"]))
-        # The self-test of the start is over when every type has a result.
+        self.wait_for_selftest()
+        self.warm()
+
+    def wait_for_selftest(self):
+        """The one of the start is over when every type has a result."""
         limit = time.monotonic() + 10
         while any(t["selftest"] == "not run" for t in (self.ask("doctor") or {"types": []})["types"]):
             if time.monotonic() > limit:
                 break
             time.sleep(0.05)
-        self.warm()
 
     def stop(self):
         end(self.process)

@@ -97,6 +97,29 @@ def foreign():
         require(not daemon.why(program)[0]["foreign_ns"], "the host's own is foreign")
 
 
+@case("more answers at once than the gate looks at in a turn: none waits for its deadline")
+def many_answers():
+    n, deadline_s = 300, 10
+    scratch = Scratch()
+    file = scratch.program("file")
+    code = ("import os, sys\n"
+            f"for _ in range({n}):\n"
+            "    if os.fork() == 0:\n"
+            "        os.execv(sys.argv[1], sys.argv[1:])\n"
+            f"sys.exit(any(os.wait()[1] for _ in range({n})))\n")
+    with Guard([judge("hoard", f"hoard={n}")], scratch, deadline_ms=deadline_s * 1000) as daemon:
+        process = subprocess.Popen(["python3", "-c", code, file])
+        lib.wait_until(lambda: daemon.gate()["pending"] == n, 8, lambda: daemon.gate())
+        # So that all of them lie there when it looks.
+        gate, begin = daemon.roles()["gate"], time.monotonic()
+        os.kill(gate, signal.SIGSTOP)
+        time.sleep(1.5)
+        os.kill(gate, signal.SIGCONT)
+        equal(process.wait(deadline_s), 0, "exit status")
+        equal(daemon.voice("hoard")["late"], 0, "late")
+        figure(f"{n} answers, all heard {time.monotonic() - begin - 1.5:.2f} s after the gate went on")
+
+
 # ---- bad solutions -------------------------------------------------------------------------------
 
 

@@ -59,13 +59,23 @@ uint64_t file_device(int fd)
 	return file_read(&file, fd) < 0 ? 0 : file.dev;
 }
 
-void file_path(struct file_path *ret_path, int fd)
+int file_open_names(int *ret_names)
 {
-	char link[32];
+	int names = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (names < 0)
+		return -errno;
+	*ret_names = names;
+	return 0;
+}
+
+void file_path(struct file_path *ret_path, int names, int fd)
+{
+	char name[16];
 	ssize_t n;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, ret_path->text, sizeof(ret_path->text) - 1);
+	snprintf(name, sizeof(name), "%d", fd);
+	n = readlinkat(names, name, ret_path->text, sizeof(ret_path->text) - 1);
 	ret_path->length = n > 0 ? (uint32_t)n : 0;
 	ret_path->text[ret_path->length] = '\0';
 }

@@ -44,8 +44,11 @@ int file_read(struct file *ret_file, int fd);
  */
 uint64_t file_device(int fd);
 
+/** file_open_names() - the kernel's folder of the names of our descriptors.  0 or a negative errno */
+int file_open_names(int *ret_names);
+
 /** file_path() - the path, as the mount that it was opened by has it */
-void file_path(struct file_path *ret_path, int fd);
+void file_path(struct file_path *ret_path, int names, int fd);
 
 /** file_same() - is the file behind fd as it was? */
 bool file_same(const struct file *file, int fd);

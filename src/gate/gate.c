@@ -25,13 +25,13 @@
 #define CACHE_ENTRIES 65536
 #define MAX_REMEMBERED 16384 /* ignore marks in the kernel: to drop them all takes it 8 ms */
 #define LAST_KNOWN_NS 60000000000ull /* a verdict under older content is good for */
-#define ROUNDS 16            /* of a call: then others have their turn */
-#define SOURCES 16           /* of a round */
+#define SOURCES 16           /* that are looked at a turn */
 
 /* In epoll's data: a slot, or one of these. */
 enum source {
 	SOURCE_FAN = DECISION_VOICES,
 	SOURCE_TIMER,
+	SOURCE_CALLER,
 };
 
 struct gate {
@@ -53,7 +53,7 @@ struct gate {
 	uint32_t n_remembered; /* ignore marks set since they were dropped last */
 	uint64_t now_ns;
 	bool timer_armed;
-	int group, epoll_fd, timer_fd;
+	int group, epoll_fd, timer_fd, names;
 	struct file_path path; /* of the event that is looked at */
 };
 
@@ -250,7 +250,7 @@ static void arm_timer(struct gate *gate, uint64_t deadline_ns)
 static void describe(struct gate *gate, struct question *question, const struct fan_event *event,
 		     const struct file *file)
 {
-	file_path(&gate->path, event->fd);
+	file_path(&gate->path, gate->names, event->fd);
 	history_path(question->path, gate->path.text);
 	question->act = event->act;
 	question->pid = event->pid;
@@ -363,7 +363,7 @@ static bool answer_from_table(struct gate *gate, const struct fan_event *event, 
 		return false;
 	answer(gate, event->fd, file, value.verdict);
 	gate->numbers->n_cached++;
-	file_path(&gate->path, event->fd);
+	file_path(&gate->path, gate->names, event->fd);
 	close(event->fd);
 	entry = (struct history_entry){
 		.time_ns = clock_ns(CLOCK_REALTIME), .dev = file->dev, .ino = file->ino, .act = event->act,
@@ -497,17 +497,24 @@ static void take_answer(struct gate *gate, struct voter *voter, const struct ask
 	advance(gate, question);
 }
 
+/*
+ * Answers first, somebody waits for each; the pipe is emptied when there are none left, and what came
+ * meanwhile is looked for once more.  Who left more than a turn's worth stays readable.
+ */
 static void hear(struct gate *gate, struct voter *voter)
 {
 	struct ask_answer told;
-	int r;
+	bool emptied = false;
 
-	voter_hear(voter);
 	for (int i = 0; i < VOTER_MESSAGES; i++) {
-		r = voter_take(voter, &told);
-		if (r == VOTER_NONE)
-			return;
-		if (r == VOTER_ANSWER)
+		int r = voter_take(voter, &told);
+
+		if (r == VOTER_NONE) {
+			if (emptied)
+				return;
+			voter_hear(voter);
+			emptied = true;
+		} else if (r == VOTER_ANSWER)
 			take_answer(gate, voter, &told);
 		else if (r == VOTER_CHANGED)
 			gate_forget(gate);
@@ -602,23 +609,26 @@ static int serve(struct gate *gate, uint32_t source)
 	return r < 0 ? r : 0;
 }
 
-int gate_process(struct gate *gate)
+int gate_process(struct gate *gate, int timeout_ms)
 {
-	for (int round = 0; round < ROUNDS; round++) {
-		struct epoll_event events[SOURCES];
-		int n = epoll_wait(gate->epoll_fd, events, SOURCES, 0);
+	struct epoll_event events[SOURCES];
+	int n = epoll_wait(gate->epoll_fd, events, SOURCES, timeout_ms);
+	int callers = 0;
 
-		if (n <= 0)
-			return n < 0 && errno != EINTR ? -errno : 0;
-		gate->now_ns = clock_ns(CLOCK_MONOTONIC);
-		for (int i = 0; i < n; i++) {
-			int r = serve(gate, events[i].data.u32);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	gate->now_ns = clock_ns(CLOCK_MONOTONIC);
+	for (int i = 0; i < n; i++) {
+		int r = 0;
 
-			if (r < 0)
-				return r;
-		}
+		if (events[i].data.u32 == SOURCE_CALLER)
+			callers = 1;
+		else
+			r = serve(gate, events[i].data.u32);
+		if (r < 0)
+			return r;
 	}
-	return 0;
+	return callers;
 }
 
 /* Somebody decides: what runs without a verdict from now on does so behind our back. */
@@ -651,9 +661,9 @@ static int watch(struct gate *gate, int fd, uint32_t source)
 	return epoll_ctl(gate->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-int gate_fd(const struct gate *gate)
+int gate_watch(struct gate *gate, int fd)
 {
-	return gate->epoll_fd;
+	return watch(gate, fd, SOURCE_CALLER);
 }
 
 /* ---- what it is told ------------------------------------------------------------------------------------ */
@@ -831,6 +841,8 @@ static int open_parts(struct gate *gate)
 		r = cache_new(&gate->cache, CACHE_ENTRIES);
 	if (r == 0)
 		r = mounts_new(&gate->mounts);
+	if (r == 0)
+		r = file_open_names(&gate->names);
 	if (r < 0)
 		return r;
 	gate->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -857,7 +869,7 @@ int gate_new(struct gate **ret_gate, const struct gate_options *options)
 	gate->numbers->n_marks = gate->numbers->n_pending = 0;
 	memset(gate->numbers->places, 0, sizeof(gate->numbers->places));
 	gate->numbers->since_ns = clock_ns(CLOCK_REALTIME);
-	gate->group = gate->epoll_fd = gate->timer_fd = -1;
+	gate->group = gate->epoll_fd = gate->timer_fd = gate->names = -1;
 	r = open_parts(gate);
 	if (r < 0)
 		return r;
@@ -879,6 +891,7 @@ struct gate *gate_free(struct gate *gate)
 	close_fd(gate->timer_fd);
 	close_fd(gate->epoll_fd);
 	backstop_close(gate->backstop);
+	close_fd(gate->names);
 	mounts_free(gate->mounts);
 	cache_free(gate->cache);
 	questions_free(gate->questions);

@@ -7,8 +7,8 @@
  *            -> every solution that takes part is asked       -> question.h
  *   answers, deadlines -> decision_make -> fan_answer -> then: remember, history, numbers
  *
- * Nothing on this way opens a file, forks, logs, resolves a name, allocates or waits: each call looks at
- * so much and returns.  One owner, one thread: the gate process.
+ * Nothing on this way opens a file, forks, logs, resolves a name, allocates or waits: each turn looks at
+ * so much and no more.  One owner, one thread: the gate process.
  */
 #ifndef RINGFORT_GATE_GATE_H
 #define RINGFORT_GATE_GATE_H
@@ -50,11 +50,18 @@ int gate_new(struct gate **ret_gate, const struct gate_options *options);
 /** gate_free() - who waits is let through */
 struct gate *gate_free(struct gate *gate);
 
-/** gate_fd() - poll this for POLLIN, then call gate_process() */
-int gate_fd(const struct gate *gate);
+/** gate_watch() - the caller's descriptor, for which gate_process() ends its waiting.  0 or a negative errno */
+int gate_watch(struct gate *gate, int fd);
 
-/** gate_process() - what there is to do now, without waiting.  0, or a negative errno: it cannot go on */
-int gate_process(struct gate *gate);
+/**
+ * gate_process() - wait until there is something to do, at most so long, and do it
+ *
+ * It waits itself, in one place for all: a loop around it would cost each decision two system calls more
+ * every time that it is woken.
+ *
+ * Return: 0; 1 the caller's descriptor is readable; or a negative errno: it cannot go on.
+ */
+int gate_process(struct gate *gate, int timeout_ms);
 
 /** gate_tick() - call it a few times a second: sees mounts come and go, asks solutions again */
 void gate_tick(struct gate *gate);

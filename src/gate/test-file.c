@@ -60,20 +60,22 @@ static void the_path_is_told_as_it_is_now(void)
 {
 	static struct file_path told;
 	char path[4096], other[4200];
-	int fd = make("two", path, 0600);
+	int fd = make("two", path, 0600), names;
 
-	file_path(&told, fd);
+	assert(file_open_names(&names) == 0);
+	file_path(&told, names, fd);
 	assert(strcmp(told.text, path) == 0 && told.length == strlen(path));
 	snprintf(other, sizeof(other), "%s.other", path);
 	assert(rename(path, other) == 0);
-	file_path(&told, fd);
+	file_path(&told, names, fd);
 	assert(strcmp(told.text, other) == 0);
 	assert(unlink(other) == 0);
 	strcat(other, " (deleted)");
-	file_path(&told, fd);
+	file_path(&told, names, fd);
 	assert(strcmp(told.text, other) == 0);
-	file_path(&told, -1);
+	file_path(&told, names, -1);
 	assert(told.length == 0 && told.text[0] == '\0');
+	close(names);
 	close(fd);
 }
 

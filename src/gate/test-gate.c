@@ -121,10 +121,7 @@ static const struct history_numbers *numbers(const struct scene *scene)
 
 static void turn(struct scene *scene, int timeout_ms)
 {
-	struct pollfd fd = { .fd = gate_fd(scene->gate), .events = POLLIN };
-
-	if (poll(&fd, 1, timeout_ms) > 0)
-		assert(gate_process(scene->gate) == 0);
+	assert(gate_process(scene->gate, timeout_ms) == 0);
 }
 
 static void say(struct straw *straw, uint32_t kind, const void *data, size_t size)
@@ -528,7 +525,6 @@ static void who_finds_no_room_is_decided_by_miss_modes_and_that_is_told(void)
 
 static void without_any_room_it_cannot_go_on_and_denies_nobody(void)
 {
-	struct pollfd fd;
 	struct scene scene;
 	rlim_t before;
 	int status;
@@ -538,8 +534,7 @@ static void without_any_room_it_cannot_go_on_and_denies_nobody(void)
 	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
 	before = limit_descriptors(60);
 	pid = execute(program);
-	fd = (struct pollfd){ .fd = gate_fd(scene.gate), .events = POLLIN };
-	assert(poll(&fd, 1, 10000) == 1 && gate_process(scene.gate) == -EMFILE);
+	assert(gate_process(scene.gate, 10000) == -EMFILE);
 	limit_descriptors(before);
 	end(&scene);
 	/* Its end lets through who waits. */

@@ -18,23 +18,24 @@
 #include "ringfortd/message.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <time.h>
 
-#define ALIVE_US 250000
+#define ALIVE_MS 250
 #define DESCRIPTORS 8192 /* more than can wait at once: running out of them would deny */
 
 struct gate_loop {
 	const struct gate_role *role;
 	struct critical_set critical;
 	struct gate *gate;
-	struct event_base *base;
 	uint64_t n_overflow;
+	uint64_t alive_ms; /* when we last said that we are */
+	bool ended;
 	int result;
 };
 
@@ -43,7 +44,7 @@ static void end(struct gate_loop *loop, const char *what, int error)
 	if (error)
 		log_error("%s: %s", what, strerror(-error));
 	loop->result = error ? 1 : 0;
-	event_base_loopbreak(loop->base);
+	loop->ended = true;
 }
 
 static bool is_critical(void *userdata, uint64_t dev, uint64_t ino)
@@ -148,14 +149,13 @@ static int dispatch(struct gate_loop *loop, const struct message *message, int f
 	}
 }
 
-static void on_supervisor(evutil_socket_t fd, short what, void *userdata)
+static void hear_supervisor(struct gate_loop *loop)
 {
-	struct gate_loop *loop = userdata;
 	int fds[MESSAGE_MAX_FDS];
 	struct message message;
 	int r;
 
-	while ((r = message_receive_fd((int)fd, &message, fds)) > 0) {
+	while ((r = message_receive_fd(loop->role->supervisor_fd, &message, fds)) > 0) {
 		r = dispatch(loop, &message, fds);
 		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
 			close_fd(fds[i]);
@@ -170,47 +170,38 @@ static void on_supervisor(evutil_socket_t fd, short what, void *userdata)
 
 /* ---- the loop --------------------------------------------------------------------------------- */
 
-static void on_gate(evutil_socket_t fd, short what, void *userdata)
+static uint64_t now_ms(void)
 {
-	struct gate_loop *loop = userdata;
-	int r = gate_process(loop->gate);
+	struct timespec now;
 
-	if (r < 0)
-		end(loop, "cannot read the kernel's questions", r);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void on_alive(evutil_socket_t fd, short what, void *userdata)
+static void say_alive(struct gate_loop *loop)
 {
 	const struct message alive = { .kind = MESSAGE_ALIVE };
-	struct gate_loop *loop = userdata;
+	uint64_t now = now_ms();
 
+	if (now - loop->alive_ms < ALIVE_MS)
+		return;
+	loop->alive_ms = now;
 	message_send_fd(loop->role->supervisor_fd, &alive, NULL, 0);
 	gate_tick(loop->gate);
 }
 
-static int watch(struct gate_loop *loop, int fd, event_callback_fn callback)
+/* The gate waits for all of us: see gate_process(). */
+static void run(struct gate_loop *loop)
 {
-	struct event *event = event_new(loop->base, fd, EV_READ | EV_PERSIST, callback, loop);
+	while (!loop->ended) {
+		int r = gate_process(loop->gate, ALIVE_MS);
 
-	return event && event_add(event, NULL) == 0 ? 0 : -ENOMEM;
-}
-
-static int open_loop(struct gate_loop *loop)
-{
-	const struct timeval interval = { .tv_usec = ALIVE_US };
-	struct event *alive;
-	int r;
-
-	loop->base = event_base_new();
-	if (!loop->base)
-		return -ENOMEM;
-	r = watch(loop, gate_fd(loop->gate), on_gate);
-	if (r == 0)
-		r = watch(loop, loop->role->supervisor_fd, on_supervisor);
-	if (r < 0)
-		return r;
-	alive = event_new(loop->base, -1, EV_PERSIST, on_alive, loop);
-	return alive && event_add(alive, &interval) == 0 ? 0 : -ENOMEM;
+		if (r < 0)
+			end(loop, "cannot read the kernel's questions", r);
+		else if (r > 0)
+			hear_supervisor(loop);
+		say_alive(loop);
+	}
 }
 
 /*
@@ -278,12 +269,12 @@ int role_gate(const struct gate_role *role)
 	}
 	r = drop_gate();
 	if (r == 0)
-		r = open_loop(&loop);
+		r = gate_watch(loop.gate, role->supervisor_fd);
 	if (r < 0) {
 		log_error("cannot begin: %s", strerror(-r));
 		return 1;
 	}
-	event_base_dispatch(loop.base);
+	run(&loop);
 	gate_free(loop.gate);
 	return loop.result;
 }

@@ -179,10 +179,10 @@ int probe_attach(struct probe *probe, uint64_t types)
 	uint64_t *subscribed = (uint64_t *)&probe->bpf->bss->subscribed;
 
 	/* Programs that stay must know of a type before the hook that brings it. */
-	__atomic_store_n(subscribed, types, __ATOMIC_RELEASE);
+	__atomic_store_n(subscribed, types | probe->table_types, __ATOMIC_RELEASE);
 	probe_calls_fill(probe, types);
 	for (size_t i = 0; i < N_HOOKS; i++) {
-		if ((hooks[i].types | hooks[i].also) & types)
+		if (hooks[i].types & (types | probe->table_types) || hooks[i].also & types)
 			attach(probe, i);
 		else
 			detach(probe, i);

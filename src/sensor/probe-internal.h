@@ -31,6 +31,7 @@ struct probe {
 	bool drained;             /* the last peek found nothing */
 	int epoll_fd;
 	unsigned int n_cpus;
+	uint64_t table_types;
 	struct probe_counters *counters;
 	size_t counters_bytes;
 	void (*log)(void *userdata, const char *message);

@@ -144,6 +144,7 @@ int probe_new(struct probe **ret_probe, const struct probe_options *options)
 	probe->epoll_fd = -1;
 	probe->log = options->log;
 	probe->userdata = options->userdata;
+	probe->table_types = options->table_types;
 	r = libbpf_num_possible_cpus();
 	if (r < 0)
 		return r;

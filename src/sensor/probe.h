@@ -27,6 +27,7 @@ struct probe_options {
 	const char *const *env; /* names of the environment variables to report; a name that ends in '*' is a prefix */
 	size_t n_env;           /* at most 32, of 2 to 30 bytes each, else -EINVAL */
 	uint32_t host_mnt_ns;   /* inode of the host's mount namespace */
+	uint64_t table_types;   /* told whatever probe_attach() names: only acts that have succeeded */
 	/* Told why something does not load or attach, and what libbpf says; may be NULL. */
 	void (*log)(void *userdata, const char *message);
 	void *userdata;
@@ -40,7 +41,9 @@ struct probe *probe_free(struct probe *probe);
  * probe_attach() - make the attached programs those that these types need
  * @types: mask of types
  *
- * A type whose hooks cannot be attached becomes unavailable (probe_describe); the others go on.
+ * What only fails passes hooks that every system call pays for, so for options.table_types alone those
+ * are not attached.  A type whose hooks cannot be attached becomes unavailable (probe_describe); the
+ * others go on.
  */
 int probe_attach(struct probe *probe, uint64_t types);
 

@@ -345,8 +345,7 @@ int sensor_subscribe(struct sensor *sensor, uint64_t types)
 
 	if (r < 0)
 		return r;
-	/* Those of the table always: it is the price of context. */
-	r = probe_attach(sensor->probe, EMIT_TABLE_TYPES | (types & ~TYPE_BIT(stream_loss)));
+	r = probe_attach(sensor->probe, types & ~TYPE_BIT(stream_loss));
 	if (r < 0)
 		return r;
 	if (added & TYPE_BIT(process_setid))
@@ -443,7 +442,7 @@ static int watch(struct sensor *sensor)
 /* Attach first, scan then, read the stream last: so no process falls between. */
 static int fill(struct sensor *sensor)
 {
-	int r = probe_attach(sensor->probe, EMIT_TABLE_TYPES);
+	int r = probe_attach(sensor->probe, 0);
 
 	if (r < 0)
 		return r;
@@ -482,6 +481,8 @@ int sensor_new(struct sensor **ret_sensor, const struct sensor_options *options)
 	if (!sensor)
 		return -ENOMEM;
 	sensor->options = *options;
+	/* Always: it is the price of context. */
+	sensor->options.probe.table_types = EMIT_TABLE_TYPES;
 	sensor->emitter.emit = options->emit;
 	sensor->emitter.userdata = options->userdata;
 	sensor->epoll_fd = sensor->tick_fd = -1;

@@ -157,6 +157,25 @@ static void only_what_is_needed_is_attached(void **state)
 	assert_int_equal(n_attached(0), 0);
 }
 
+static void what_the_table_needs_costs_no_other_call_anything(void **state)
+{
+	const uint64_t table = TYPE(process_exec) | TYPE(process_fork) | TYPE(process_exit);
+	struct probe_options options = { .rare_bytes = 4096, .bulk_bytes = 4096, .host_mnt_ns = own_mnt_ns,
+					 .table_types = table };
+	struct probe_footprint footprint;
+	struct probe *small = NULL;
+
+	assert_int_equal(probe_new(&small, &options), 0);
+	assert_int_equal(probe_attach(small, 0), 0);
+	assert_int_equal(probe_footprint(small, &footprint), 0);
+	assert_int_equal(footprint.n_attached, 3);
+	/* sys_exit, for whoever wants to hear of failed attempts */
+	assert_int_equal(probe_attach(small, TYPE(process_exec)), 0);
+	assert_int_equal(probe_footprint(small, &footprint), 0);
+	assert_int_equal(footprint.n_attached, 4);
+	probe_free(small);
+}
+
 static void every_type_says_how_it_is_served(void **state)
 {
 	struct probe_description description;
@@ -304,6 +323,7 @@ int main(void)
 		cmocka_unit_test(a_record_of_either_ring_wakes),
 		cmocka_unit_test(what_a_full_ring_drops_is_counted_exactly),
 		cmocka_unit_test(only_what_is_needed_is_attached),
+		cmocka_unit_test(what_the_table_needs_costs_no_other_call_anything),
 		cmocka_unit_test(every_type_says_how_it_is_served),
 		cmocka_unit_test(processes_that_were_there_before_are_told),
 		cmocka_unit_test(a_process_without_its_first_thread_is_told_and_a_dead_one_is_not),

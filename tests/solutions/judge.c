@@ -11,6 +11,7 @@
  *   judge exec                lets a child open the path, waits for it, allows
  *   judge execute             lets a child execute the file, waits for it, allows
  *   judge reopen              opens the path itself, allows
+ *   judge hoard=N             answers none until it has N, then, a second later, allows all at once
  *
  * and these break the contract:
  *
@@ -111,6 +112,19 @@ static void slow(const struct ringfort_request *request)
 {
 	sleep_ns((uint64_t)atoi(detail) * 1000000u);
 	allow(request);
+}
+
+static void hoard(const struct ringfort_request *request)
+{
+	static uint64_t ids[1024];
+	static size_t n;
+
+	ids[n++] = request->id;
+	if (n < (size_t)atoi(detail) && n < sizeof(ids) / sizeof(ids[0]))
+		return;
+	sleep_ns(1000000000u);
+	while (n > 0)
+		answer(ids[--n], RINGFORT_VERDICT_ALLOW, 0);
 }
 
 /* The child's open is an act of the solution: whoever asks about that as well waits in a circle. */
@@ -232,6 +246,7 @@ static const struct manner {
 	{ .name = "remember", .judge = remember },
 	{ .name = "remember-suffix", .judge = remember_suffix, .has_detail = 1 },
 	{ .name = "slow", .judge = slow, .has_detail = 1 },
+	{ .name = "hoard", .judge = hoard, .has_detail = 1 },
 	{ .name = "exec", .judge = open_in_child },
 	{ .name = "execute", .judge = execute_in_child },
 	{ .name = "reopen", .judge = reopen },
