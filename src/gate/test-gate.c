@@ -439,6 +439,28 @@ static void one_that_misses_too_often_is_not_asked_until_the_operator_says_so(vo
 	end(&scene);
 }
 
+static void nobody_waits_for_one_that_is_demoted_and_what_it_says_is_not_heard(void)
+{
+	struct scene scene;
+	pid_t pid;
+
+	begin_with(&scene, 30000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	pid = execute(program);
+	await(&scene, 0);
+	for (uint64_t i = 0; i < VOTER_WRONG; i++)
+		answer_as(&scene, 0, 1, RINGFORT_VERDICT_DENY);
+	assert(outcome(&scene, pid) == RAN && numbers(&scene)->voices[0].demoted);
+	assert(last_entry(&scene).reasons[0].answer == DECISION_GONE);
+	answer_as(&scene, 0, 1, RINGFORT_VERDICT_DENY);
+	turn(&scene, 50);
+	assert(numbers(&scene)->voices[0].n_wrong == VOTER_WRONG);
+	gate_voter_reset(scene.gate, 0);
+	turn(&scene, 1000);
+	assert(numbers(&scene)->voices[0].n_wrong == VOTER_WRONG + 1);
+	end(&scene);
+}
+
 static void what_the_host_needs_is_denied_by_policy_only(void)
 {
 	for (int deny_critical = 0; deny_critical <= 1; deny_critical++) {
@@ -633,6 +655,7 @@ int main(void)
 	answers_that_are_none_change_nothing_and_are_counted();
 	one_that_ends_is_waited_for_by_nobody_but_its_last_words_count();
 	one_that_misses_too_often_is_not_asked_until_the_operator_says_so();
+	nobody_waits_for_one_that_is_demoted_and_what_it_says_is_not_heard();
 	what_the_host_needs_is_denied_by_policy_only();
 	an_open_gate_lets_everybody_go_who_waits_first();
 	what_is_guarded_and_what_is_refused_is_told();
