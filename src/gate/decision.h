@@ -40,7 +40,7 @@ enum decision_answer {
 	DECISION_LAST_KNOWN_DENY,
 	DECISION_LATE,       /* the deadline passed: its miss mode holds */
 	DECISION_FULL,       /* no room to ask it: likewise */
-	DECISION_GONE,       /* it ended before it answered: likewise */
+	DECISION_GONE,       /* it ended, or was demoted, before it answered: likewise */
 	_DECISION_ANSWER_N
 };
 

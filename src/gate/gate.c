@@ -46,6 +46,7 @@ struct gate {
 	uint32_t n_voters;
 	uint32_t n_waiting;      /* openers: questions with a descriptor */
 	uint32_t n_waiting_most; /* for whom there is room */
+	uint64_t left;    /* slots that were demoted in this turn, a bit each: nobody waits for them any more */
 	uint32_t guarded; /* places, a bit each */
 	uint32_t own[GATE_OWN_MAX];
 	uint32_t n_own;
@@ -206,15 +207,21 @@ static void advance(struct gate *gate, struct question *question)
 
 /* ---- asking ------------------------------------------------------------------------------------- */
 
+/* Others decide now: what was remembered had its voice in it.  What it still says is not even heard. */
+static void demoted(struct gate *gate, struct voter *voter)
+{
+	gate->left |= 1ull << voter->terms.slot;
+	epoll_ctl(gate->epoll_fd, EPOLL_CTL_DEL, voter->channel.woken, NULL);
+	gate_forget(gate);
+	tell(gate, GATE_DEMOTED, voter->terms.slot, NULL);
+}
+
 static void missed(struct gate *gate, uint32_t slot, enum decision_answer how)
 {
 	struct voter *voter = gate->voters[slot];
 
-	if (voter && voter_missed(voter, how, gate->now_ns)) {
-		/* Others decide now: what was remembered had its voice in it. */
-		gate_forget(gate);
-		tell(gate, GATE_DEMOTED, slot, NULL);
-	}
+	if (voter && voter_missed(voter, how, gate->now_ns))
+		demoted(gate, voter);
 }
 
 static void add_voice(struct question *question, const struct voter *voter)
@@ -457,10 +464,8 @@ static int read_events(struct gate *gate)
 
 static void wrong(struct gate *gate, struct voter *voter)
 {
-	if (voter_wrong(voter, gate->now_ns)) {
-		gate_forget(gate);
-		tell(gate, GATE_DEMOTED, voter->terms.slot, NULL);
-	}
+	if (voter_wrong(voter, gate->now_ns))
+		demoted(gate, voter);
 }
 
 static void count_answer(struct voter *voter, const struct ask_answer *told, bool after)
@@ -594,6 +599,35 @@ static void expire(struct gate *gate)
 		arm_timer(gate, soft_ns && soft_ns < question->deadline_ns ? soft_ns : question->deadline_ns);
 }
 
+/* Nobody waits for an answer that cannot come. */
+static void release_from(struct gate *gate, uint32_t slot)
+{
+	struct question *question, *later;
+
+	for (question = questions_first(gate->questions); question; question = later) {
+		struct decision_voice *voice = question_voice(question, slot);
+
+		later = question->later;
+		if (!voice || voice->answer != DECISION_WAITING)
+			continue;
+		voice->answer = DECISION_GONE;
+		voice->us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
+		missed(gate, slot, DECISION_GONE);
+		advance(gate, question);
+	}
+}
+
+/* Not where it is found out: that may be in the middle of the list of questions. */
+static void release_left(struct gate *gate)
+{
+	uint64_t left = gate->left;
+
+	gate->left = 0;
+	for (uint32_t slot = 0; left; slot++, left >>= 1)
+		if (left & 1)
+			release_from(gate, slot);
+}
+
 /* ---- the loop's side ---------------------------------------------------------------------------------- */
 
 static int serve(struct gate *gate, uint32_t source)
@@ -606,6 +640,7 @@ static int serve(struct gate *gate, uint32_t source)
 		expire(gate);
 	else if (gate->voters[source])
 		hear(gate, gate->voters[source]);
+	release_left(gate);
 	return r < 0 ? r : 0;
 }
 
@@ -641,6 +676,20 @@ static void activate(struct gate *gate)
 	backstop_activate(gate->backstop, active && !gate->numbers->open);
 }
 
+static int watch(struct gate *gate, int fd, uint32_t source)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = source };
+
+	return epoll_ctl(gate->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* What was remembered meanwhile has not its voice in it. */
+static void readmitted(struct gate *gate, struct voter *voter)
+{
+	watch(gate, voter->channel.woken, voter->terms.slot);
+	gate_forget(gate);
+}
+
 void gate_tick(struct gate *gate)
 {
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
@@ -649,16 +698,9 @@ void gate_tick(struct gate *gate)
 	gate->numbers->n_unguarded = backstop_unguarded(gate->backstop);
 	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
 		if (gate->voters[slot] && voter_readmit(gate->voters[slot], now_ns))
-			gate_forget(gate);
+			readmitted(gate, gate->voters[slot]);
 	if (mounts_changed(gate->mounts))
 		tell(gate, GATE_MOUNTED, 0, NULL);
-}
-
-static int watch(struct gate *gate, int fd, uint32_t source)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u32 = source };
-
-	return epoll_ctl(gate->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
 int gate_watch(struct gate *gate, int fd)
@@ -768,24 +810,6 @@ int gate_voter_up(struct gate *gate, const struct voter_terms *terms, struct vot
 	return 0;
 }
 
-/* Nobody waits for an answer that cannot come. */
-static void release_from(struct gate *gate, uint32_t slot)
-{
-	struct question *question, *later;
-
-	for (question = questions_first(gate->questions); question; question = later) {
-		struct decision_voice *voice = question_voice(question, slot);
-
-		later = question->later;
-		if (!voice || voice->answer != DECISION_WAITING)
-			continue;
-		voice->answer = DECISION_GONE;
-		voice->us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
-		missed(gate, slot, DECISION_GONE);
-		advance(gate, question);
-	}
-}
-
 void gate_voter_down(struct gate *gate, uint32_t slot)
 {
 	if (!gate->voters[slot])
@@ -797,13 +821,14 @@ void gate_voter_down(struct gate *gate, uint32_t slot)
 	gate->voters[slot]->numbers->acts = gate->voters[slot]->numbers->demoted = 0;
 	gate->voters[slot] = voter_close(gate->voters[slot]);
 	gate->n_voters--;
+	gate->left &= ~(1ull << slot);
 	gate_forget(gate);
 }
 
 void gate_voter_reset(struct gate *gate, uint32_t slot)
 {
 	if (gate->voters[slot] && voter_reset(gate->voters[slot]))
-		gate_forget(gate);
+		readmitted(gate, gate->voters[slot]);
 }
 
 void gate_open(struct gate *gate, bool open)

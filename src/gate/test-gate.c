@@ -344,6 +344,27 @@ static void nobody_waits_for_a_shadow(void)
 	end(&scene);
 }
 
+static void more_answers_than_are_looked_at_in_a_turn_are_all_heard(void)
+{
+	enum { N = VOTER_MESSAGES * 2 + 50 };
+	static pid_t pids[N];
+	struct scene scene;
+	uint64_t ids[N];
+
+	begin_with(&scene, 30000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	for (int i = 0; i < N; i++)
+		pids[i] = execute(program);
+	for (int i = 0; i < N; i++)
+		ids[i] = await(&scene, 0).id;
+	for (int i = 0; i < N; i++)
+		answer_as(&scene, 0, ids[i], RINGFORT_VERDICT_ALLOW);
+	for (int i = 0; i < N; i++)
+		assert(outcome(&scene, pids[i]) == RAN);
+	assert(numbers(&scene)->n_expired == 0 && numbers(&scene)->voices[0].n_allowed == N);
+	end(&scene);
+}
+
 static void answers_that_are_none_change_nothing_and_are_counted(void)
 {
 	struct scene scene;
@@ -412,6 +433,28 @@ static void one_that_misses_too_often_is_not_asked_until_the_operator_says_so(vo
 	assert(numbers(&scene)->voices[0].demoted);
 	gate_voter_reset(scene.gate, 0);
 	assert(outcome(&scene, execute(program)) == DENIED);
+	end(&scene);
+}
+
+static void nobody_waits_for_one_that_is_demoted_and_what_it_says_is_not_heard(void)
+{
+	struct scene scene;
+	pid_t pid;
+
+	begin_with(&scene, 30000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	pid = execute(program);
+	await(&scene, 0);
+	for (uint64_t i = 0; i < VOTER_WRONG; i++)
+		answer_as(&scene, 0, 1, RINGFORT_VERDICT_DENY);
+	assert(outcome(&scene, pid) == RAN && numbers(&scene)->voices[0].demoted);
+	assert(last_entry(&scene).reasons[0].answer == DECISION_GONE);
+	answer_as(&scene, 0, 1, RINGFORT_VERDICT_DENY);
+	turn(&scene, 50);
+	assert(numbers(&scene)->voices[0].n_wrong == VOTER_WRONG);
+	gate_voter_reset(scene.gate, 0);
+	turn(&scene, 1000);
+	assert(numbers(&scene)->voices[0].n_wrong == VOTER_WRONG + 1);
 	end(&scene);
 }
 
@@ -603,9 +646,11 @@ int main(void)
 	all_must_have_allowed_before_it_runs();
 	the_deadline_decides_by_the_miss_mode();
 	nobody_waits_for_a_shadow();
+	more_answers_than_are_looked_at_in_a_turn_are_all_heard();
 	answers_that_are_none_change_nothing_and_are_counted();
 	one_that_ends_is_waited_for_by_nobody_but_its_last_words_count();
 	one_that_misses_too_often_is_not_asked_until_the_operator_says_so();
+	nobody_waits_for_one_that_is_demoted_and_what_it_says_is_not_heard();
 	what_the_host_needs_is_denied_by_policy_only();
 	an_open_gate_lets_everybody_go_who_waits_first();
 	what_is_guarded_and_what_is_refused_is_told();

@@ -128,9 +128,12 @@ int voter_ask(struct voter *voter, const struct voter_question *question)
 
 void voter_hear(struct voter *voter)
 {
-	char bytes[4096];
+	char bytes[VOTER_MESSAGES];
 
-	/* Once: who writes without end is looked at again when its turn comes. */
+	/*
+	 * Once: who writes without end is looked at again when its turn comes.  And no more bytes than
+	 * messages are taken in a turn: for each that stays there stays a byte, so that it is looked at.
+	 */
 	if (read(voter->channel.woken, bytes, sizeof(bytes)) < 0)
 		return;
 }
