@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Judge - solutions that are asked before an act, one manner each, for tests of the gate.
+ * Judge - solutions that are asked before an act, one manner each, for the conformance kit and the tests of the
+ * gate.
  *
  *   judge allow               allows
  *   judge deny                denies
@@ -19,6 +20,7 @@
  *   judge others              denies the ids before and behind, then allows
  *   judge leak                keeps a duplicate of every file, allows
  *   judge then-deny           allows a file to be remembered, denies it when it is asked again
+ *   judge lie                 allows and denies in turn, whatever the file
  *
  * Each asks for every act that it is granted, counts events of process.exec beside it, and says each second
  * "ready requests=N events=N kept=N".
@@ -184,6 +186,14 @@ static void then_deny(const struct ringfort_request *request)
 		remember(request);
 }
 
+static void lie(const struct ringfort_request *request)
+{
+	if (n_requests % 2)
+		allow(request);
+	else
+		deny(request);
+}
+
 static const struct manner {
 	const char *name;
 	void (*judge)(const struct ringfort_request *request);
@@ -204,6 +214,7 @@ static const struct manner {
 	{ .name = "others", .judge = others },
 	{ .name = "leak", .judge = leak },
 	{ .name = "then-deny", .judge = then_deny },
+	{ .name = "lie", .judge = lie },
 };
 
 static const struct manner *find_manner(const char *word)

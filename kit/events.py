@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events - whether it reads what it asked for, at which rate, and what it says about it."""
+
+import json
+import subprocess
+import time
+
+import daemon as daemons
+from clauses import Skip, clause, require
+from daemon import NEIGHBOUR, RINGFORT, tree, wait_until
+
+QUIET_RATE, STATED_RATE = 200, 2000  # events a second
+STORM_S, RATE_S, QUIET_S = 5, 5, 2
+CATCH_UP_S = 15
+SIGSYS = 31
+TOLD_OF_ITS_OWN = ("process.fork", "process.exit")  # its threads and children
+
+
+def need_types(trial):
+    if not trial.types:
+        raise Skip("it subscribed to nothing that the kit does")
+
+
+def done(acts):
+    return sum(acts.values())
+
+
+def lost_since(trial, before):
+    _, now = trial.counts()
+    return sum((now - before).values())
+
+
+@clause("C-READ", f"it reads what it subscribed to: {QUIET_RATE} events a second, all of them, soon")
+def read(trial):
+    need_types(trial)
+    had, lost = trial.counts()
+    acts = trial.storm(QUIET_RATE, QUIET_S)["acts"]
+    begin = time.monotonic()
+    lacking = trial.has_read(had, acts, 5)
+    require(not lacking, f"5 s later it has not read {lacking}")
+    n = lost_since(trial, lost)
+    require(n == 0, f"{n} events were lost to it")
+    return f"of {done(acts)} acts none is missing {time.monotonic() - begin:.1f} s later"
+
+
+@clause("C-RATE", f"it keeps up with {STATED_RATE} events a second: none is lost to it")
+def rate(trial):
+    need_types(trial)
+    had, lost = trial.counts()
+    told = trial.storm(STATED_RATE, RATE_S)
+    lacking = trial.has_read(had, told["acts"])
+    require(not lacking, f"it has not read {lacking}")
+    n = lost_since(trial, lost)
+    require(n == 0, f"{n} events were lost to it")
+    return f"{done(told['acts']) / told['seconds']:.0f} events a second for {told['seconds']:.0f} s, lost 0"
+
+
+@clause("C-STORM", "in a storm of events it stays within its limits, and catches up afterwards")
+def storm(trial):
+    need_types(trial)
+    had, lost = trial.counts()
+    told = trial.storm(0, STORM_S)
+    lacking = trial.has_read(had, told["acts"], CATCH_UP_S)
+    state = trial.daemon.solution()
+    require(state["oom_kills"] == 0, f"it needed more than its {trial.manifest.limits['memory_mb']} MiB")
+    require(not lacking, f"{CATCH_UP_S} s later it has neither read nor counted as lost {lacking}")
+    peak = state["memory_peak_bytes"] / (1 << 20)
+    return (f"{done(told['acts']) / told['seconds']:.0f} events a second; lost {lost_since(trial, lost)}, counted; "
+            f"at most {peak:.0f} of {trial.manifest.limits['memory_mb']} MiB")
+
+
+@clause("C-SANDBOX", "in normal work it tries nothing that its sandbox refuses: no SIGSYS, no act but its own threads'")
+def sandbox(trial):
+    follower = subprocess.Popen(
+        [RINGFORT, "--socket", trial.daemon.socket, "events", "--json", "--timeout", "4s"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace",
+        preexec_fn=daemons.die_with_us)
+    time.sleep(0.3)
+    trial.storm(QUIET_RATE, QUIET_S)
+    if trial.decides:
+        trial.execute(20, 1, [trial.scratch.program("sandbox")])
+    pids = {str(pid) for pid in tree(trial.pid())}
+    out, _ = follower.communicate()
+    events = [json.loads(line) for line in out.splitlines()]
+    own = [e["ringfort"] for e in events if str(e["ringfort"].get("process", {}).get("pid")) in pids]
+    beyond = sorted({e["type"] for e in own if e["type"] not in TOLD_OF_ITS_OWN})
+    require(not beyond, f"it does what a solution has no use for: {', '.join(beyond)}")
+    require(not any(e.get("signal") == SIGSYS for e in own), "a process of it was killed for a system call")
+    return f"{len(own)} of {len(events)} events were its own, none beyond its threads and children"
+
+
+@clause("C-BARRIER", "a neighbour that subscribes, waits for barriers and leaves again makes no difference to it")
+def barrier(trial):
+    need_types(trial)
+    had, lost = trial.counts()
+    trial.daemon.cli("solution", "start", NEIGHBOUR)
+    acts = trial.storm(QUIET_RATE, QUIET_S)["acts"]
+    wait_until(lambda: trial.daemon.solution(NEIGHBOUR)["said"], 30)
+    said = trial.daemon.solution(NEIGHBOUR)["said"]
+    trial.daemon.cli("solution", "stop", NEIGHBOUR)
+    if not said or said.startswith("failed"):
+        raise daemons.Broken(f"the neighbour: {said or 'says nothing'}; {trial.daemon.tail()}")
+    lacking = trial.has_read(had, acts)
+    n = lost_since(trial, lost)
+    require(not lacking and n == 0, f"beside a neighbour that comes and goes: not read {lacking}, lost {n}")
+    return f"{said} of subscriptions and barriers beside it, {done(acts)} acts, lost 0"
+
+
+@clause("C-FINDINGS", "its findings are well-formed, and not more than it may report")
+def findings(trial):
+    told = trial.storm(STATED_RATE, 2)
+    time.sleep(1)
+    state = trial.daemon.solution()
+    require(state["noise"] == 0, f"{state['noise']} messages of it make no sense")
+    require(state["findings_dropped"] == 0, f"{state['findings_dropped']} findings over its "
+            f"{trial.manifest.limits['findings_per_second']} a second were dropped")
+    kept = [f["ringfort"] for f in trial.daemon.objects("findings") if f["ringfort"]["solution"] == trial.name]
+    bare = [f["rule_id"] for f in kept if not f["rule_id"] or not f["title"]]
+    require(not bare, f"{len(bare)} findings without a rule or a title")
+    return f"{len(kept)} findings up to here, none refused; {done(told['acts'])} harmless acts just now"
