@@ -4,7 +4,7 @@
 import json
 import time
 
-from clauses import Fail, clause, require
+from clauses import Skip, clause, require
 from daemon import stat
 from trial import SETTLE_S, START_S
 
@@ -22,6 +22,7 @@ def manifest(trial):
     hash_here = json.loads(trial.daemon.cli("events", "--schema", "--json").stdout)["schema_hash"]
     schema = trial.manifest.schema
     require(not schema or schema.lower() == hash_here, f"built for schema {schema}, here it is {hash_here}")
+    trial.valid = True
     return (f"{trial.name} {trial.manifest.version} of {trial.manifest.vendor}; "
             + (f"schema {schema}" if schema else "it names no schema"))
 
@@ -29,8 +30,8 @@ def manifest(trial):
 @clause("C-START", f"it opens its client within {START_S} s, subscribes, and takes part where it may decide",
         needs="nothing")
 def start(trial):
-    if not trial.manifest:
-        raise Fail("without a manifest nothing is started")
+    if not trial.valid:
+        raise Skip("without a valid manifest nothing is started")
     begin = time.monotonic()
     trial.daemon.start()
     state = trial.wait_active(START_S)

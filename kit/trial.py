@@ -27,10 +27,10 @@ class Trial:
         self.package = os.path.realpath(package)
         self.scratch = self.daemon = None
         self.manifest = self.why_no_manifest = None
-        self.content = None      # the copy of its content that the kit may change
-        self.started = False     # C-START passed
-        self.types = set()       # what it was seen to subscribe to
-        self.kills = 0           # by the kit: no fault of its own
+        self.content = None  # the copy of its content that the kit may change
+        self.valid = self.started = False  # C-MANIFEST, C-START passed
+        self.types = set()   # what it was seen to subscribe to
+        self.kills = 0       # by the kit: no fault of its own
         try:
             self.manifest = Manifest(self.package)
         except Unreadable as error:
