@@ -6,12 +6,13 @@ import time
 
 from clauses import Skip, clause, require
 from daemon import stat
-from trial import SETTLE_S, START_S
+from trial import START_S
 
 TICKS = 100    # of the processor's clock in a second
 IDLE_S = 3
 IDLE_SHARE = 0.2
 FIRST_RATE, FIRST_S = 400, 1  # events; enough that each type comes
+LOOKS, LOOK_S = 10, 0.5
 
 
 @clause("C-MANIFEST", "the manifest is valid, and its schema, if it names one, is this one's", needs="nothing")
@@ -40,7 +41,7 @@ def start(trial):
             f"after {seconds:.1f} s it is {state['state']}: {state.get('last_fault') or state['why']}")
     require(not trial.decides or (trial.daemon.voice() or {}).get("acts"),
             f"its manifest asks for decisions, and after {seconds:.1f} s it has not asked to be asked")
-    require(state["restarts"] == 0, f"it had to be started again: {state['last_fault']}")
+    require(state["restarts"] == 0, f"it had to be started again: {state['last_fault'] or state['why']}")
     trial.started = True
     learn_types(trial)
     return f"active after {seconds:.1f} s; reads " + (", ".join(sorted(trial.types)) or "nothing that the kit does")
@@ -51,7 +52,7 @@ def learn_types(trial):
     before, _ = trial.counts()
     acts = trial.storm(FIRST_RATE, FIRST_S)["acts"]
     last = None
-    for _ in range(SETTLE_S):
+    for _ in range(LOOKS):
         state = trial.daemon.solution()
         if not state["pid"]:
             break
@@ -62,7 +63,7 @@ def learn_types(trial):
         if not trial.types and last is not None and (trial.decides or not trial.manifest.events):
             break
         last = now
-        time.sleep(0.5)
+        time.sleep(LOOK_S)
 
 
 @clause("C-IDLE", f"while nothing happens it stays far from its limits, and below {IDLE_SHARE:.0%} of a processor")
@@ -81,8 +82,8 @@ def idle(trial):
     require(state["pid"], f"it ended: {state['last_fault']}")
     require(most < max(limits["pids"], 2), f"{most} processes of the {limits['pids']} that it may have")
     require(share < IDLE_SHARE, f"{share:.0%} of a processor while nothing happens")
-    peak = state["memory_peak_bytes"] / (1 << 20)
-    return f"{share:.1%} of a processor; at most {peak:.0f} of {limits['memory_mb']} MiB; {most} process(es)"
+    return (f"{share:.1%} of a processor; {trial.memory_mb():.0f} of {limits['memory_mb']} MiB; {most} of "
+            f"{limits['pids']} processes")
 
 
 def ticks(trial):

@@ -48,20 +48,31 @@ def wait_until(condition, seconds):
 
 
 class Scratch:
-    """A folder with a tmpfs in it, both gone after close()."""
+    """A folder with a file system in it to guard, both gone after close().
+
+    Close it only when the daemon has ended.  The gate guards what its path leads to, also after a mount has
+    gone: should that ever happen, there is a second scratch file system below the first, and not the host's.
+    """
 
     def __init__(self):
         # Not below /tmp, where programs are suspicious by their place alone.
         base = "/run" if os.access("/run", os.W_OK) else None
         self.folder = tempfile.mkdtemp(prefix="ringfort-conformance-", dir=base)
         os.chmod(self.folder, 0o755)
-        self.guarded = self.folder + "/guarded"
-        os.mkdir(self.guarded)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755,size=256m", "tmpfs", self.guarded],
+        self.outer, self.guarded = self.folder + "/outer", self.folder + "/outer/guarded"
+        try:
+            self.mount(self.outer)
+            self.mount(self.guarded)
+        except Broken:
+            self.close()
+            raise
+
+    @staticmethod
+    def mount(path):
+        os.mkdir(path)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755,size=256m", "tmpfs", path],
                               capture_output=True, text=True)
         if done.returncode:
-            os.rmdir(self.guarded)
-            os.rmdir(self.folder)
             raise Broken(f"cannot mount a tmpfs: {done.stderr.strip()}")
 
     def program(self, name, source="/bin/true"):
@@ -75,7 +86,8 @@ class Scratch:
         return [self.program(f"{prefix}-{i}") for i in range(n)]
 
     def close(self, keep=False):
-        subprocess.run(["umount", "-l", self.guarded], capture_output=True)
+        for path in (self.guarded, self.outer):
+            subprocess.run(["umount", "-l", path], capture_output=True)
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -207,3 +219,10 @@ def stat(pid):
     with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
         return file.read().rsplit(")", 1)[1].split()
     return None
+
+
+def own_memory_kb(pid):
+    """Without what it shares: rings, mailboxes, libraries."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as file:
+        return sum(int(line.split()[1]) for line in file if line.startswith("RssAnon:"))
+    return 0

@@ -12,6 +12,7 @@ from daemon import DEADLINE_MS
 from trial import percentile
 
 RATES = ((1, 3), (10, 3), (200, 5))  # executions a second, seconds
+SLOW_US = 50000
 TOLD_PER_FILE = 20  # verdicts that `ringfort why` shows of a path
 ORDINARY = ("cat", "chmod", "cp", "date", "dd", "df", "echo", "env", "head", "id", "ls", "mkdir", "mv", "rm", "sh",
             "sleep", "sort", "true", "uname", "wc")
@@ -38,8 +39,8 @@ def require_all_answered(trial, n, grown, when):
     reasons = ", ".join(f"{word} {grown[word]}" for word in ("late", "full", "gone") if grown[word])
     if (trial.daemon.voice() or {}).get("demoted"):
         reasons += " (and then it was not asked any more)"
-    require(missing <= 0 and not reasons, f"{when}: of {n} requests {max(missing, 0)} have no answer of its: "
-            f"{reasons or 'it was not asked'}")
+    require(missing <= 0 and not reasons,
+            f"{when}: {max(missing, 0)} of {n} requests have no answer: {reasons or 'it was not asked'}")
 
 
 @clause("C-ANSWER", "it answers every request before its deadline, at 1, 10 and 200 executions a second",
@@ -52,8 +53,12 @@ def answer(trial):
         told, grown = execute(trial, rate, seconds, paths)
         require_all_answered(trial, n, grown, f"at {rate} a second")
         times = [reason["us"] for path in paths for reason in trial.daemon.verdicts(path)]
-        seen.append(f"{rate}/s (reached {n / max(told['seconds'], 0.001):.0f}): p50 {percentile(times, .5)} µs, "
-                    f"p99 {percentile(times, .99)} µs, worst {max(times)} µs")
+        reached, p50 = n / told["seconds"], percentile(times, .5)
+        # A host may be too slow to execute as often; then the answers do not take long.
+        require(reached > rate * 0.8 or p50 < SLOW_US,
+                f"{rate} a second are too many for it: {reached:.0f} were answered, half of them after {p50} µs")
+        seen.append(f"{rate}/s (reached {reached:.0f}): p50 {p50} µs, p99 {percentile(times, .99)} µs, "
+                    f"worst {max(times)} µs")
     return "; ".join(seen) + f"; deadline {DEADLINE_MS} ms"
 
 

@@ -90,12 +90,14 @@ class Trial:
             raise Fail(f"it is {state['state']}: {state['why']}")
 
     def wait_active(self, seconds, not_pid=None):
-        """Its status when it is active and takes part, or whatever it is when the time is over."""
-        def active():
-            state = self.daemon.solution()
-            there = state and state["state"] == "active" and state["pid"] not in (0, not_pid)
+        """Its status when it is active and takes part, or whatever it is when there is no hope or time is over."""
+        def settled():
+            state = self.daemon.solution() or {"state": "unknown"}
+            if state["state"] in ("suspended", "quarantined"):
+                return state
+            there = state["state"] == "active" and state["pid"] not in (0, not_pid)
             return state if there and (not self.decides or (self.daemon.voice() or {}).get("acts")) else None
-        return wait_until(active, seconds) or self.daemon.solution() or {"state": "unknown", "why": "", "pid": 0}
+        return wait_until(settled, seconds) or self.daemon.solution() or {"state": "unknown", "why": "", "pid": 0}
 
     def restarts(self):
         """Those that it brought upon itself."""
@@ -149,6 +151,10 @@ class Trial:
 
     def processes(self):
         return tree(self.pid())
+
+    def memory_mb(self):
+        """What its processes have of their own."""
+        return sum(map(daemons.own_memory_kb, self.processes())) / 1024
 
 
 def run_acts(*arguments):
