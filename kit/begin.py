@@ -38,31 +38,29 @@ def start(trial):
     state = trial.wait_active(START_S)
     seconds = time.monotonic() - begin
     require(state["state"] == "active",
-            f"after {seconds:.1f} s it is {state['state']}: {state.get('last_fault') or state['why']}")
+            f"after {seconds:.1f} s it is {state['state']}: {state.get('last_fault') or state['why']}"
+            + trial.last_words())
     require(not trial.decides or (trial.daemon.voice() or {}).get("acts"),
             f"its manifest asks for decisions, and after {seconds:.1f} s it has not asked to be asked")
-    require(state["restarts"] == 0, f"it had to be started again: {state['last_fault'] or state['why']}")
+    require(state["restarts"] == 0, f"it had to be started again: {state['last_fault'] or state['why']}"
+            + trial.last_words())
     trial.started = True
     learn_types(trial)
     return f"active after {seconds:.1f} s; reads " + (", ".join(sorted(trial.types)) or "nothing that the kit does")
 
 
 def learn_types(trial):
-    """What of the kit's acts comes to it: the first counts that stand still."""
+    """What of the kit's acts comes to it: until two looks see the same types."""
     before, _ = trial.counts()
     acts = trial.storm(FIRST_RATE, FIRST_S)["acts"]
-    last = None
+    seen = None
     for _ in range(LOOKS):
-        state = trial.daemon.solution()
-        if not state["pid"]:
-            break
         now, _ = trial.counts()
         trial.types = {t for t in acts if now[t] > before[t]}
-        if trial.types and now == last:
+        # One that decides may do without events.
+        if trial.types == seen and (seen or trial.decides):
             break
-        if not trial.types and last is not None and (trial.decides or not trial.manifest.events):
-            break
-        last = now
+        seen = trial.types
         time.sleep(LOOK_S)
 
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events - whether it reads what it asked for, at which rate, and what it says about it."""
 
+import contextlib
 import json
+import signal
 import subprocess
+import threading
 import time
 
 import daemon as daemons
@@ -73,22 +76,46 @@ def storm(trial):
 
 @clause("C-SANDBOX", "in normal work it tries nothing that its sandbox refuses: no SIGSYS, no act but its own threads'")
 def sandbox(trial):
-    follower = subprocess.Popen(
-        [RINGFORT, "--socket", trial.daemon.socket, "events", "--json", "--timeout", "4s"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace",
-        preexec_fn=daemons.die_with_us)
-    time.sleep(0.3)
-    trial.storm(QUIET_RATE, QUIET_S)
-    if trial.decides:
-        trial.execute(20, 1, [trial.scratch.program("sandbox")])
-    pids = {str(pid) for pid in tree(trial.pid())}
-    out, _ = follower.communicate()
-    events = [json.loads(line) for line in out.splitlines()]
-    own = [e["ringfort"] for e in events if str(e["ringfort"].get("process", {}).get("pid")) in pids]
+    with follow(trial) as events:
+        trial.storm(QUIET_RATE, QUIET_S)
+        if trial.decides:
+            trial.execute(20, 1, [trial.scratch.program("sandbox")])
+        pids = set(tree(trial.pid()))
+    own = list(acts_of(pids, events))
     beyond = sorted({e["type"] for e in own if e["type"] not in TOLD_OF_ITS_OWN})
     require(not beyond, f"it does what a solution has no use for: {', '.join(beyond)}")
-    require(not any(e.get("signal") == SIGSYS for e in own), "a process of it was killed for a system call")
+    killed = sum(e.get("signal") == SIGSYS for e in own)
+    require(not killed, f"{killed} processes of it were killed for a system call")
     return f"{len(own)} of {len(events)} events were its own, none beyond its threads and children"
+
+
+@contextlib.contextmanager
+def follow(trial):
+    """A list that has all events of the host from the time of the body, once that is over."""
+    follower = subprocess.Popen([RINGFORT, "--socket", trial.daemon.socket, "events", "--json"],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                errors="replace", preexec_fn=daemons.die_with_us)
+    lines, events = [], []
+    reader = threading.Thread(target=lambda: lines.extend(follower.stdout))
+    reader.start()
+    try:
+        time.sleep(0.5)
+        yield events
+        time.sleep(0.5)
+    finally:
+        follower.send_signal(signal.SIGINT)
+        reader.join()
+        follower.wait()
+    events += [json.loads(line)["ringfort"] for line in lines if line.endswith("\n")]
+
+
+def acts_of(pids, events):
+    """Those of some processes and of the children that they have meanwhile."""
+    for event in events:
+        if event.get("process", {}).get("pid") in pids:
+            yield event
+            if event["type"] == "process.fork":
+                pids.add(event["child"]["pid"])
 
 
 @clause("C-BARRIER", "a neighbour that subscribes, waits for barriers and leaves again makes no difference to it")

@@ -30,6 +30,7 @@ SOLUTIONS = [
     Bad("fork-bomb", ["bad", "fork"], ["C-START", "C-IDLE"], "forks without end"),
     Bad("noise", ["bad", "noise"], ["C-START", "C-FINDINGS"], "writes noise over its mailbox"),
     Bad("flood-findings", ["bad", "flood"], ["C-FINDINGS"], "reports one event without end"),
+    Bad("pry", ["judge", "pry"], ["C-SANDBOX"], "tries a system call that kills, in a child"),
     Bad("hang", ["judge", "hang"], ["C-ANSWER"], "takes requests, never answers"),
     Bad("slow", ["judge", "slow=300"], ["C-ANSWER"], "takes 300 ms for each request"),
     Bad("crash-asked", ["judge", "crash"], ["C-ANSWER"], "dies of its first request"),

@@ -109,7 +109,7 @@ class Trial:
             return
         state = self.daemon.solution()
         if state["restarts"] - self.kills > restarts:
-            raise Fail(f"it had to be started again: {state['last_fault']}")
+            raise Fail(f"it had to be started again: {state['last_fault']}{self.last_words()}")
         if state["state"] not in ("active", "degraded"):
             raise Fail(f"it is {state['state']}: {state['why']}")
 
@@ -148,6 +148,11 @@ class Trial:
         self.kills += 1
         os.kill(pid, signal.SIGKILL)
         return self.wait_active(START_S, not_pid=pid)
+
+    def last_words(self):
+        """What it printed at last, to be put behind a reason."""
+        lines = self.daemon.cli("solution", "output", self.name).stdout.strip().splitlines()
+        return f"; it printed {lines[-1]!r}" if lines else ""
 
     def processes(self):
         return tree(self.pid())

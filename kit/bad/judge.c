@@ -21,6 +21,7 @@
  *   judge leak                keeps a duplicate of every file, allows
  *   judge then-deny           allows a file to be remembered, denies it when it is asked again
  *   judge lie                 allows and denies in turn, whatever the file
+ *   judge pry                 lets a child try what the sandbox kills for, allows
  *
  * Each asks for every act that it is granted, counts events of process.exec beside it, and says each second
  * "ready requests=N events=N kept=N".
@@ -33,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,6 +42,7 @@
 #define BATCH 64     /* of either kind, then a look at the other */
 #define N_KNOWN 4096 /* files that then-deny knows, the oldest are forgotten */
 #define LATE_NS 50000000ull
+#define BARRIER_MS 20000 /* a busy host is no fault of ours */
 
 static struct ringfort_client *client;
 
@@ -194,6 +197,17 @@ static void lie(const struct ringfort_request *request)
 		deny(request);
 }
 
+static void pry(const struct ringfort_request *request)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	allow(request);
+}
+
 static const struct manner {
 	const char *name;
 	void (*judge)(const struct ringfort_request *request);
@@ -215,6 +229,7 @@ static const struct manner {
 	{ .name = "leak", .judge = leak },
 	{ .name = "then-deny", .judge = then_deny },
 	{ .name = "lie", .judge = lie },
+	{ .name = "pry", .judge = pry },
 };
 
 static const struct manner *find_manner(const char *word)
@@ -304,7 +319,7 @@ static int begin(void)
 		r = ringfort_client_subscribe(client, 1ull << ringfort_type_process_exec);
 	/* So that a test which sees it ready knows that the hooks are there. */
 	if (r == 0)
-		r = ringfort_client_barrier(client, 5000);
+		r = ringfort_client_barrier(client, BARRIER_MS);
 	if (r == 0 && !ringfort_client_authorizable(client))
 		return -EACCES;
 	return r < 0 ? r : ringfort_client_authorize(client, ringfort_client_authorizable(client));
