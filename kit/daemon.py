@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Daemon - an instance of ringfortd of the kit's own, in a scratch folder, beside whatever runs on the host.
 
-Its programs are found relative to this file.  It guards one scratch tmpfs and nothing else; it and the mount
-end with the kit, however that ends: the daemon by a signal of the kernel, the mount by close().
+Its programs are found relative to this file.  It guards the scratch file system and nothing else, and ends with
+the kit, however that ends.
 """
 
 import contextlib
@@ -12,8 +12,9 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
+
+from scratch import Broken
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 PREFIX = os.path.normpath(os.path.join(HERE, "../../.."))
@@ -26,10 +27,6 @@ UID_FIRST = 1910000000  # not the range of the host's own instance
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Broken(Exception):
-    """The kit cannot go on: nothing that the solution did."""
 
 
 def die_with_us(number=signal.SIGKILL):
@@ -45,51 +42,6 @@ def wait_until(condition, seconds):
         if result or time.monotonic() > end:
             return result or None
         time.sleep(0.05)
-
-
-class Scratch:
-    """A folder with a file system in it to guard, both gone after close().
-
-    Close it only when the daemon has ended.  The gate guards what its path leads to, also after a mount has
-    gone: should that ever happen, there is a second scratch file system below the first, and not the host's.
-    """
-
-    def __init__(self):
-        # Not below /tmp, where programs are suspicious by their place alone.
-        base = "/run" if os.access("/run", os.W_OK) else None
-        self.folder = tempfile.mkdtemp(prefix="ringfort-conformance-", dir=base)
-        os.chmod(self.folder, 0o755)
-        self.outer, self.guarded = self.folder + "/outer", self.folder + "/outer/guarded"
-        try:
-            self.mount(self.outer)
-            self.mount(self.guarded)
-        except Broken:
-            self.close()
-            raise
-
-    @staticmethod
-    def mount(path):
-        os.mkdir(path)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755,size=256m", "tmpfs", path],
-                              capture_output=True, text=True)
-        if done.returncode:
-            raise Broken(f"cannot mount a tmpfs: {done.stderr.strip()}")
-
-    def program(self, name, source="/bin/true"):
-        path = os.path.join(self.guarded, name)
-        if not os.path.exists(path):
-            shutil.copy(source, path)
-            os.chmod(path, 0o755)
-        return path
-
-    def programs(self, prefix, n):
-        return [self.program(f"{prefix}-{i}") for i in range(n)]
-
-    def close(self, keep=False):
-        for path in (self.guarded, self.outer):
-            subprocess.run(["umount", "-l", path], capture_output=True)
-        if not keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def write_package(folder, name, program, arguments=(), decides=False, limits=None):

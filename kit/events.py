@@ -3,7 +3,6 @@
 
 import contextlib
 import json
-import signal
 import subprocess
 import threading
 import time
@@ -11,6 +10,7 @@ import time
 import daemon as daemons
 from clauses import Skip, clause, require
 from daemon import NEIGHBOUR, RINGFORT, tree, wait_until
+from scratch import Broken
 
 QUIET_RATE, STATED_RATE = 200, 2000  # events a second
 STORM_S, RATE_S, QUIET_S = 5, 5, 2
@@ -103,7 +103,7 @@ def follow(trial):
         yield events
         time.sleep(0.5)
     finally:
-        follower.send_signal(signal.SIGINT)
+        follower.terminate()
         reader.join()
         follower.wait()
     events += [json.loads(line)["ringfort"] for line in lines if line.endswith("\n")]
@@ -128,7 +128,7 @@ def barrier(trial):
     said = trial.daemon.solution(NEIGHBOUR)["said"]
     trial.daemon.cli("solution", "stop", NEIGHBOUR)
     if not said or said.startswith("failed"):
-        raise daemons.Broken(f"the neighbour: {said or 'says nothing'}; {trial.daemon.tail()}")
+        raise Broken(f"the neighbour: {said or 'says nothing'}; {trial.daemon.tail()}")
     lacking = trial.has_read(had, acts)
     n = lost_since(trial, lost)
     require(not lacking and n == 0, f"beside a neighbour that comes and goes: not read {lacking}, lost {n}")

@@ -6,8 +6,9 @@ import signal
 import time
 
 from clauses import Skip, clause, require
-from daemon import Broken, stat, wait_until
+from daemon import stat, wait_until
 from events import need_types
+from scratch import Broken
 from trial import acts_beside
 
 RATE = 1000  # events a second, meanwhile

@@ -14,6 +14,7 @@ import daemon as daemons
 from clauses import Fail, Skip
 from daemon import tree, wait_until
 from manifest import Manifest, Unreadable
+from scratch import Broken, Scratch
 
 START_S = 60   # to open its client, as the contract says
 SETTLE_S = 20  # to come back after a fault
@@ -45,7 +46,7 @@ class Trial:
         return bool(self.manifest and "process.exec" in self.manifest.authorize)
 
     def __enter__(self):
-        self.scratch = daemons.Scratch()
+        self.scratch = Scratch()
         try:
             if self.manifest and self.manifest.content:
                 self.copy_content()
@@ -166,7 +167,7 @@ def run_acts(*arguments):
     done = start_acts(*arguments)
     out, _ = done.communicate()
     if done.returncode:
-        raise daemons.Broken(f"acts.py {arguments[0]} ended with {done.returncode}")
+        raise Broken(f"acts.py {arguments[0]} ended with {done.returncode}")
     return json.loads(out)
 
 
