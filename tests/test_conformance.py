@@ -20,8 +20,16 @@ QUICK = ["hang", "twice", "leak"]  # of the misbehaving ones, in the short form
 
 
 def kit(*arguments, **options):
-    return subprocess.run([KIT, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                          **options)
+    process = subprocess.Popen([KIT, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, errors="replace", **options)
+    try:
+        out, err = process.communicate()
+    except BaseException:
+        # Not killed: it has mounts to take away.
+        process.terminate()
+        process.communicate()
+        raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def try_with_kit(*arguments):
