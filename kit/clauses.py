@@ -11,6 +11,8 @@ import time
 Clause = collections.namedtuple("Clause", "id sentence try_it needs")
 Result = collections.namedtuple("Result", "clause result seen seconds")
 
+ATTEMPTS = 3
+
 registered = []
 
 
@@ -20,6 +22,10 @@ class Fail(Exception):
 
 class Skip(Exception):
     """The clause does not apply, or cannot be tried here; the text says why."""
+
+
+class Disturbed(Skip):
+    """Something else kept the host so busy that nothing can be said: it is tried again, and then skipped."""
 
 
 def clause(identifier, sentence, needs="running"):
@@ -37,16 +43,25 @@ def require(condition, seen):
 
 def try_one(trial, one):
     begin = time.monotonic()
+    for _ in range(ATTEMPTS):
+        result, seen, disturbed = attempt(trial, one)
+        if not disturbed:
+            break
+    return Result(one, result, seen, time.monotonic() - begin)
+
+
+def attempt(trial, one):
+    """(result, what was seen, whether it was disturbed)"""
     try:
         trial.prepare(one.needs)
         before = trial.restarts()
-        seen, result = one.try_it(trial), "pass"
+        seen = one.try_it(trial)
         trial.still_runs(before)
     except Skip as skip:
-        seen, result = str(skip), "skip"
+        return "skip", str(skip), isinstance(skip, Disturbed)
     except Fail as fail:
-        seen, result = str(fail), "fail"
-    return Result(one, result, seen, time.monotonic() - begin)
+        return "fail", str(fail), False
+    return "pass", seen, False
 
 
 def try_all(trial, wanted=(), tell=lambda result: None):

@@ -29,7 +29,7 @@ def reload(trial):
 def again(trial):
     need_content(trial)
     pid = trial.pid()
-    had, lost = trial.counts()
+    (had, lost), performed = trial.counts(), trial.performed()
     begin = time.monotonic()
     with acts_beside("storm", trial.scratch.folder, RATE, MEANWHILE_S) as told:
         taken, reason = reload(trial)
@@ -37,9 +37,8 @@ def again(trial):
     require(taken, f"its own content was not taken again: {reason}")
     require(trial.pid() == pid, "it is another process now")
     lacking = trial.has_read(had, told[0]["acts"])
-    _, now = trial.counts()
-    n = sum((now - lost).values())
-    require(not lacking and n == 0, f"while it loaded: not read {lacking}, lost {n}")
+    require(not lacking, f"while it loaded it has not read {lacking}")
+    trial.require_nothing_lost(lost, performed, told[0]["acts"], "while it loaded")
     return f"loaded in {seconds:.2f} s, lost 0"
 
 

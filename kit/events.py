@@ -35,7 +35,7 @@ def lost_since(trial, before):
 
 @clause("C-READ", f"it reads what it subscribed to: {QUIET_RATE} events a second, all of them, soon")
 def read(trial):
-    had, lost = trial.counts()
+    (had, lost), performed = trial.counts(), trial.performed()
     acts = trial.storm(QUIET_RATE, QUIET_S)["acts"]
     # One that decides may do without events.
     promised = not trial.decides and any(t == "*" or t in acts for t in trial.manifest.events)
@@ -44,20 +44,18 @@ def read(trial):
     begin = time.monotonic()
     lacking = trial.has_read(had, acts, 5)
     require(not lacking, f"5 s later it has not read {lacking}")
-    n = lost_since(trial, lost)
-    require(n == 0, f"{n} events were lost to it")
+    trial.require_nothing_lost(lost, performed, acts, "at a quiet rate")
     return f"of {done(acts)} acts none is missing {time.monotonic() - begin:.1f} s later"
 
 
 @clause("C-RATE", f"it keeps up with {STATED_RATE} events a second: none is lost to it")
 def rate(trial):
     need_types(trial)
-    had, lost = trial.counts()
+    (had, lost), performed = trial.counts(), trial.performed()
     told = trial.storm(STATED_RATE, RATE_S)
     lacking = trial.has_read(had, told["acts"])
     require(not lacking, f"it has not read {lacking}")
-    n = lost_since(trial, lost)
-    require(n == 0, f"{n} events were lost to it")
+    trial.require_nothing_lost(lost, performed, told["acts"], f"at {STATED_RATE} a second")
     return f"{done(told['acts']) / told['seconds']:.0f} events a second for {told['seconds']:.0f} s, lost 0"
 
 
@@ -121,7 +119,7 @@ def acts_of(pids, events):
 @clause("C-BARRIER", "a neighbour that subscribes, waits for barriers and leaves again makes no difference to it")
 def barrier(trial):
     need_types(trial)
-    had, lost = trial.counts()
+    (had, lost), performed = trial.counts(), trial.performed()
     trial.daemon.cli("solution", "start", NEIGHBOUR)
     acts = trial.storm(QUIET_RATE, QUIET_S)["acts"]
     wait_until(lambda: trial.daemon.solution(NEIGHBOUR)["said"], 30)
@@ -130,8 +128,8 @@ def barrier(trial):
     if not said or said.startswith("failed"):
         raise Broken(f"the neighbour: {said or 'says nothing'}; {trial.daemon.tail()}")
     lacking = trial.has_read(had, acts)
-    n = lost_since(trial, lost)
-    require(not lacking and n == 0, f"beside a neighbour that comes and goes: not read {lacking}, lost {n}")
+    require(not lacking, f"beside a neighbour that comes and goes it has not read {lacking}")
+    trial.require_nothing_lost(lost, performed, acts, "beside a neighbour that comes and goes")
     return f"{said} of subscriptions and barriers beside it, {done(acts)} acts, lost 0"
 
 

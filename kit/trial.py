@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import daemon as daemons
-from clauses import Fail, Skip
+from clauses import Disturbed, Fail, Skip
 from daemon import tree, wait_until
 from manifest import Manifest, Unreadable
 from scratch import Broken, Scratch
@@ -19,6 +19,7 @@ from scratch import Broken, Scratch
 START_S = 60   # to open its client, as the contract says
 SETTLE_S = 20  # to come back after a fault
 READ_S = 10    # to have read what was done
+NOISE = 3      # times the kit's own acts: then a loss says nothing
 
 ACTS = os.path.join(daemons.HERE, "acts.py")
 
@@ -128,6 +129,19 @@ class Trial:
         types = self.daemon.solution()["types"]
         had = {name: n["delivered"] + n["muted"] + n["lost"] for name, n in types.items()}
         return collections.Counter(had), collections.Counter({name: n["lost"] for name, n in types.items()})
+
+    def performed(self):
+        """Events of the whole host up to now."""
+        return self.daemon.status()["events"]["performed"]
+
+    def require_nothing_lost(self, lost, performed, acts, when):
+        """Since the counts `lost` and `performed`, in which the kit did `acts`."""
+        _, now = self.counts()
+        n, others = sum((now - lost).values()), self.performed() - performed - sum(acts.values())
+        if n and others > NOISE * sum(acts.values()):
+            raise Disturbed(f"lost {n}, but the host did {others} other things meanwhile: try it on a quiet one")
+        if n:
+            raise Fail(f"{when}: {n} events were lost to it")
 
     def has_read(self, before, acts, seconds=READ_S):
         """Whether all acts of its types were read, muted or counted as lost; what it still lacks."""
