@@ -30,6 +30,7 @@ CLI = os.path.join(STAGE, "usr/bin/ringfort")
 PLAIN = os.environ.get("RINGFORT_PLAIN", BUILD)  # without sanitizers, also when the rest has them
 TRIGGER = os.path.join(PLAIN, "tests/trigger")
 SOLUTIONS = os.path.join(PLAIN, "tests/solutions")
+KIT_BAD = os.path.join(PLAIN, "kit/bad")
 CGROUP2 = next((p for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
                 if os.path.exists(p + "/cgroup.procs") and os.path.exists(p + "/cgroup.controllers")), None)
 
@@ -237,8 +238,14 @@ class Cgroup:
 
 # ---- a daemon of one's own -----------------------------------------------------------------------
 
+def program_of_solution(name):
+    """The path of a program for a package: absolute, one of the tests', or one of the conformance kit's."""
+    path = os.path.join(SOLUTIONS, name)
+    return path if os.path.exists(path) else os.path.join(KIT_BAD, name)
+
+
 class Solution:
-    """A package made of one of the programs in tests/solutions."""
+    """A package made of one of the programs in tests/solutions or kit/bad."""
 
     def __init__(self, name, program, arguments=(), events=("*",), limits=None, extra="", operator=""):
         """`extra`: lines of its manifest; `operator`: keys of its entry in the configuration."""
@@ -249,8 +256,7 @@ class Solution:
     def write(self, folder):
         package = os.path.join(folder, self.name)
         os.makedirs(package, exist_ok=True)
-        program = self.program if os.path.isabs(self.program) else os.path.join(SOLUTIONS, self.program)
-        shutil.copy(program, os.path.join(package, "program"))
+        shutil.copy(program_of_solution(self.program), os.path.join(package, "program"))
         with open(os.path.join(package, "manifest.yaml"), "w") as file:
             file.write(f"name: {self.name}\nvendor: Test\nversion: 0.1.0\napi: 1\nexecutable: program\n")
             if self.arguments:

@@ -9,6 +9,7 @@ import subprocess
 
 import lib
 from lib import case, equal, require
+from vendor import compile_, example, pkg_config
 
 # Folder: what it may include beside itself.  No arrow upwards, siblings do not know each other.
 MAY_USE = {
@@ -85,7 +86,7 @@ def table_in_architecture():
 def level_field():
     wrong, seen = [], 0
     for path in tracked():
-        if not path.endswith((".c", ".h")) or not path.startswith(("solutions/", "tests/solutions/", "docs/")):
+        if not path.endswith((".c", ".h")) or not path.startswith(("solutions/", "tests/solutions/", "kit/bad/", "docs/")):
             continue
         folder = os.path.dirname(path)
         for number, own, name in includes(path):
@@ -127,28 +128,7 @@ def licences():
 
 # ---- what a vendor needs ---------------------------------------------------------------------------
 
-def pkg_config(*arguments):
-    environment = dict(os.environ, PKG_CONFIG_SYSROOT_DIR=lib.STAGE,
-                       PKG_CONFIG_LIBDIR=lib.STAGE + "/usr/lib/pkgconfig")
-    return subprocess.run(["pkg-config", *arguments, "libringfort"], env=environment, capture_output=True, text=True,
-                          check=True).stdout.split()
-
-
-def compile_(compiler, *arguments):
-    done = subprocess.run([compiler, *arguments], capture_output=True, text=True)
-    require(done.returncode == 0, f"{compiler} {' '.join(arguments)}\n{done.stderr[:2000]}")
-
-
 EXAMPLES = ["example", "example-verdict"]
-
-
-def example(name, folder):
-    # A copy: the compiler finds nothing of the tree beside it.
-    source = shutil.copy(f"{lib.ROOT}/docs/{name}.c", folder)
-    program = f"{folder}/{name}"
-    compile_("cc", "-std=c99", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Werror", "-o", program,
-             source, *pkg_config("--cflags", "--libs"))
-    return program
 
 
 @case("each example is at most 65 lines, and compiles against the installed headers alone")
@@ -228,11 +208,12 @@ def symbols():
 def stage():
     for path in ("usr/sbin/ringfortd", "usr/bin/ringfort", "usr/lib/libringfort.so.0",
                  "usr/lib/pkgconfig/libringfort.pc", "usr/include/ringfort/events.def",
-                 "usr/libexec/ringfort/solutions/sigma/manifest.yaml"):
+                 "usr/libexec/ringfort/solutions/sigma/manifest.yaml", "usr/bin/ringfort-conformance"):
         require(os.path.exists(os.path.join(lib.STAGE, path)), f"{path} is not there")
     for folder, _, names in os.walk(lib.STAGE + "/usr/libexec"):
         for name in names:
-            require(not name.startswith(("mirror", "bad")), f"{folder}/{name} is a test's")
+            require(not name.startswith(("mirror", "hostile")), f"{folder}/{name} is a test's")
+            require(name not in ("bad", "judge") or folder.endswith("/conformance/bad"), f"{folder}/{name} misbehaves")
     done = subprocess.run([lib.CLI, "events", "--schema", "--json"], capture_output=True, text=True, cwd="/")
     require(done.returncode == 0 and json.loads(done.stdout)["types"], done.stderr)
 

@@ -429,8 +429,10 @@ int role_sensor(const struct sensor_role *role)
 	tell_numbers(&loop, true);
 	event_base_dispatch(loop.base);
 	for (uint32_t class = 0; class < MESSAGE_CLASSES; class++)
-		if (loop.rings[class])
+		if (loop.rings[class]) {
 			ring_writer_end(loop.rings[class]);
+			loop.news[class] = true;
+		}
 	wake_readers(&loop);
 	sensor_free(loop.sensor);
 	return loop.result;

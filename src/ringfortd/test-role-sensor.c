@@ -196,6 +196,23 @@ static void a_restart_does_not_cost_the_new_life_its_subscription(void)
 	close(null);
 }
 
+static void the_end_wakes_who_waits_for_events(void)
+{
+	struct message wake = { .kind = MESSAGE_WAKE, .slot = 3, .value = { 1 } };
+	struct fixture f;
+	int ends[2];
+	char byte;
+
+	assert(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+	setup(&f);
+	assert(message_send_fd(f.supervisor, &wake, &ends[1], 1) == 0);
+	settle(&f);
+	assert(finish(&f) == 0);
+	assert(read(ends[0], &byte, 1) == 1);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	if (geteuid() != 0) {
@@ -205,5 +222,6 @@ int main(void)
 	only_the_supervisor_marks_a_process_or_hands_over_rings_and_pipes();
 	what_a_solution_asked_before_its_end_does_not_outlive_it();
 	a_restart_does_not_cost_the_new_life_its_subscription();
+	the_end_wakes_who_waits_for_events();
 	return 0;
 }

@@ -23,7 +23,8 @@ struct ringfort_client {
 	struct requests *requests; /* NULL: the operator lets it decide nothing */
 	struct wake wake;
 	unsigned int slot;
-	uint64_t types;      /* subscribed */
+	bool subscribed;     /* if only to nothing */
+	uint64_t types;
 	uint64_t told_lost;  /* of all types, in our progress */
 	uint64_t token;      /* of the last barrier */
 	uint64_t generation; /* of the content that is loaded */

@@ -102,6 +102,7 @@ _public_ int ringfort_client_subscribe(struct ringfort_client *client, uint64_t 
 	r = mailbox_put(client->mailbox, MAILBOX_SUBSCRIBE, &types, sizeof(types), NULL, 0);
 	if (r < 0)
 		return r;
+	client->subscribed = true;
 	client->types = types;
 	ring_reader_want(client->ring, types);
 	return 0;

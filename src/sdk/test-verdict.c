@@ -74,6 +74,33 @@ static void where_nothing_is_granted_nothing_can_be_authorized(void)
 	close(f.wake_fd);
 }
 
+static void who_decides_and_reads_no_events_has_begun_all_the_same(void)
+{
+	struct mailbox_message message;
+	struct mailbox_reader *mailbox;
+	struct straw f = { 0 };
+	int fd;
+
+	straw_channel(&f);
+	unsetenv(ASK_VARIABLE);
+	fd = dup(f.inherited[1]);
+	assert(mailbox_reader_open(&mailbox, fd) == 0);
+	assert(ringfort_client_open(&f.client) == 0);
+	assert(mailbox_take(mailbox, &message) == 0);
+	assert(ringfort_client_authorize(f.client, 0) == 0);
+	assert(mailbox_take(mailbox, &message) == 1);
+	assert(message.kind == MAILBOX_SUBSCRIBE && message.size == sizeof(uint64_t));
+	assert(*(const uint64_t *)message.data == 0);
+	/* Once: what was chosen stays. */
+	assert(ringfort_client_authorize(f.client, 0) == 0);
+	assert(mailbox_take(mailbox, &message) == 0);
+	ringfort_client_close(f.client);
+	mailbox_reader_close(mailbox);
+	ring_writer_close(f.ring);
+	close(f.wake_fd);
+	close(fd);
+}
+
 static void what_is_not_granted_is_refused_and_changes_nothing(void)
 {
 	const struct ask_authorize *said;
@@ -398,6 +425,7 @@ static void the_end_of_ringfortd_is_told(void)
 int main(void)
 {
 	where_nothing_is_granted_nothing_can_be_authorized();
+	who_decides_and_reads_no_events_has_begun_all_the_same();
 	what_is_not_granted_is_refused_and_changes_nothing();
 	a_variable_that_names_no_descriptors_is_refused();
 	no_descriptor_is_left_to_a_program_that_is_executed();

@@ -242,8 +242,15 @@ int requests_renew(struct requests *requests)
 
 _public_ int ringfort_client_authorize(struct ringfort_client *client, uint32_t acts)
 {
+	int r = 0;
+
 	if (acts & ~ringfort_client_authorizable(client))
 		return -EACCES;
+	/* A first choice among events, even of none, is what shows ringfortd that a solution has begun. */
+	if (!client->subscribed)
+		r = ringfort_client_subscribe(client, 0);
+	if (r < 0)
+		return r;
 	return client->requests ? authorize(client->requests, acts) : 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bad - solutions that misbehave, one mode each, for the tests of the host.
+ * Bad - solutions that misbehave, one mode each, for the conformance kit and the tests of the host.
  *
  *   bad crash | crash-nth N | hang | stop | alloc | fork | close | noise | flood | attack PID...
  *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Judge - solutions that are asked before an act, one manner each, for tests of the gate.
+ * Judge - solutions that are asked before an act, one manner each, for the conformance kit and the tests of the
+ * gate.
  *
  *   judge allow               allows
  *   judge deny                denies
@@ -23,6 +24,8 @@
  *   judge others              denies the ids before and behind, then allows
  *   judge leak                keeps a duplicate of every file, allows
  *   judge then-deny           allows a file to be remembered, denies it when it is asked again
+ *   judge lie                 allows and denies in turn, whatever the file
+ *   judge pry                 lets a child try what the sandbox kills for, allows
  *
  * Each asks for every act that it is granted, counts events of process.exec beside it, and says each second
  * "ready requests=N events=N kept=N".
@@ -35,6 +38,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -43,6 +47,7 @@
 #define BATCH 64     /* of either kind, then a look at the other */
 #define N_KNOWN 4096 /* files that then-deny knows, the oldest are forgotten */
 #define LATE_NS 50000000ull
+#define BARRIER_MS 20000 /* a busy host is no fault of ours */
 
 static struct ringfort_client *client;
 
@@ -234,6 +239,25 @@ static void then_deny(const struct ringfort_request *request)
 		remember(request);
 }
 
+static void lie(const struct ringfort_request *request)
+{
+	if (n_requests % 2)
+		allow(request);
+	else
+		deny(request);
+}
+
+static void pry(const struct ringfort_request *request)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	allow(request);
+}
+
 static const struct manner {
 	const char *name;
 	void (*judge)(const struct ringfort_request *request);
@@ -258,6 +282,8 @@ static const struct manner {
 	{ .name = "others", .judge = others },
 	{ .name = "leak", .judge = leak },
 	{ .name = "then-deny", .judge = then_deny },
+	{ .name = "lie", .judge = lie },
+	{ .name = "pry", .judge = pry },
 };
 
 static const struct manner *find_manner(const char *word)
@@ -347,7 +373,7 @@ static int begin(void)
 		r = ringfort_client_subscribe(client, 1ull << ringfort_type_process_exec);
 	/* So that a test which sees it ready knows that the hooks are there. */
 	if (r == 0)
-		r = ringfort_client_barrier(client, 5000);
+		r = ringfort_client_barrier(client, BARRIER_MS);
 	if (r == 0 && !ringfort_client_authorizable(client))
 		return -EACCES;
 	return r < 0 ? r : ringfort_client_authorize(client, ringfort_client_authorizable(client));
