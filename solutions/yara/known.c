@@ -9,12 +9,12 @@
 struct entry {
 	struct known_key key; /* with a path of its own */
 	struct result *result; /* NULL: an empty place */
-	uint64_t used;         /* when it was asked for last, counted in questions */
+	uint64_t used;         /* when it was asked for last or put, counted in calls */
 };
 
 struct known {
 	struct entry sets[KNOWN_SETS][KNOWN_WAYS];
-	uint64_t n_questions;
+	uint64_t n_calls;
 };
 
 int known_new(struct known **ret)
@@ -70,11 +70,11 @@ struct result *known_find(struct known *known, const struct known_key *key)
 {
 	struct entry *set = set_of(known, key);
 
-	known->n_questions++;
+	known->n_calls++;
 	for (size_t way = 0; way < KNOWN_WAYS; way++) {
 		if (!set[way].result || !is_same(&set[way].key, key))
 			continue;
-		set[way].used = known->n_questions;
+		set[way].used = known->n_calls;
 		return result_ref(set[way].result);
 	}
 	return NULL;
@@ -97,5 +97,5 @@ void known_put(struct known *known, const struct known_key *key, struct result *
 	place->key = *key;
 	place->key.path = path;
 	place->result = result_ref(result);
-	place->used = known->n_questions;
+	place->used = ++known->n_calls;
 }

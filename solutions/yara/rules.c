@@ -66,13 +66,26 @@ static int new_compiler(YR_COMPILER **ret, bool with_names, struct refusal *refu
 	return r;
 }
 
+static unsigned int last_line(const char *text)
+{
+	unsigned int line = 1;
+
+	for (; *text; text++)
+		line += *text == '\n' && text[1];
+	return line;
+}
+
 static int add(YR_COMPILER *compiler, const struct source *source, struct refusal *refusal)
 {
 	*refusal = (struct refusal){ 0 };
 	if (!yr_compiler_add_string(compiler, source->text, source->path))
 		return 0;
-	/* Not every fault comes with a message. */
-	return *refusal->reason ? E_REFUSED : refuse(refusal, 0, "libyara cannot compile it");
+	/* Not every fault comes with a message, nor with a line: the end of the file has none. */
+	if (!*refusal->reason)
+		return refuse(refusal, 0, "libyara cannot compile it");
+	if (!refusal->line)
+		refusal->line = last_line(source->text);
+	return E_REFUSED;
 }
 
 static int on_nothing(YR_SCAN_CONTEXT *context, int message, void *data, void *userdata)
