@@ -5,8 +5,8 @@
  * ringfortd starts it in a sandbox with the folders of content named in RINGFORT_CONTENT, between
  * colons.  It compiles the rules, asks to be asked, and answers.  One thread; all waiting is in one poll().
  *
- * Content of which something is refused is never taken for the whole: on a reload the old rules stay; at
- * the start, where there are no old ones, the good ones hold.
+ * Where something of the content is refused the rest holds: ringfortd asks for such a reload only when the
+ * operator tolerates it.  Rules stay until there are others.
  */
 #include "live.h"
 #include "tool.h"
@@ -136,7 +136,9 @@ static void reload(struct solution *solution)
 	int r = load(solution, &rules);
 	char line[512];
 
-	if (r < 0 || rules_refused(rules)) {
+	if (!r && !rules_count(rules))
+		r = -ENOENT;
+	if (r < 0) {
 		snprintf(line, sizeof(line), "the old rules stay: %s",
 			 *solution->first_reason ? solution->first_reason : strerror(-r));
 		ringfort_client_reload_done(solution->client, line);
