@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define MAX_FILE_MB 256 /* a copy of it must fit into the limits of the manifest */
-#define MAX_SCAN_MS 60000
+#define MAX_SCAN_MS 4000 /* who takes no events for 5 seconds is degraded */
 
 struct reader {
 	struct policy *policy;
@@ -124,7 +124,7 @@ static int read_max_scan(struct reader *reader, const char *key)
 	uint64_t ms;
 
 	if (!read_number(yaml_text(&reader->yaml), MAX_SCAN_MS, &ms))
-		refuse_here(reader, "%s is a number from 1 to 60000", key);
+		refuse_here(reader, "%s is a number from 1 to 4000", key);
 	else if (is_first(reader, &reader->policy->max_scan_place))
 		reader->policy->max_scan_ns = ms * 1000000;
 	return yaml_skip(&reader->yaml);

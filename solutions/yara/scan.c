@@ -14,6 +14,7 @@
 #define PIECE (1u << 20) /* between two looks at the clock */
 #define MAX_STRINGS 8    /* of one match */
 #define MAX_OFFSETS 3    /* of one string */
+#define NO_MEMORY "not enough memory"
 
 /* A scan in the making. */
 struct work {
@@ -60,7 +61,7 @@ static enum outcome read_file(struct work *work)
 		return OUTCOME_TOO_LARGE;
 	work->bytes = malloc(subject->size + 1);
 	if (!work->bytes) {
-		work->result->detail = "not enough memory";
+		work->result->detail = NO_MEMORY;
 		return OUTCOME_FAILED;
 	}
 	return read_pieces(work, subject->size);
@@ -189,6 +190,10 @@ static enum outcome outcome_of(YR_SCANNER *scanner, int error, struct result *re
 		return OUTCOME_SCANNED;
 	if (error == ERROR_SCAN_TIMEOUT)
 		return OUTCOME_OUT_OF_TIME;
+	if (error == ERROR_INSUFFICIENT_MEMORY) {
+		result->detail = NO_MEMORY;
+		return OUTCOME_FAILED;
+	}
 	rule = yr_scanner_last_error_rule(scanner);
 	snprintf(detail, sizeof(detail), "error %d of libyara%s%s", error, rule ? ", rule " : "",
 		 rule ? rule->identifier : "");
@@ -209,7 +214,7 @@ static enum outcome scan_bytes(struct work *work)
 	if (now >= work->limit_ns)
 		return OUTCOME_OUT_OF_TIME;
 	if (yr_scanner_create(work->rules->compiled, &scanner) != ERROR_SUCCESS) {
-		work->result->detail = "not enough memory";
+		work->result->detail = NO_MEMORY;
 		return OUTCOME_FAILED;
 	}
 	yr_scanner_set_callback(scanner, on_message, work);
@@ -222,7 +227,7 @@ static enum outcome scan_bytes(struct work *work)
 		outcome = outcome_of(scanner, yr_scanner_scan_mem(scanner, work->bytes, work->n_bytes),
 				     work->result);
 	else
-		work->result->detail = "not enough memory";
+		work->result->detail = NO_MEMORY;
 	yr_scanner_destroy(scanner);
 	return outcome;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MAX_MATCHED 6
 
@@ -21,13 +22,21 @@ static bool is_file(const struct ringfort_file *file, const struct recent_verdic
 	return file->ino && file->ino == verdict->ino && file->dev == verdict->dev;
 }
 
-/* What became of the file that was asked about; NULL: nothing that is worth telling. */
-static const char *outcome_of(const struct ringfort_process_exec *exec,
-			      const struct recent_verdict *verdict)
+/* Of a script the event has the name alone. */
+static bool is_script(const struct ringfort_event *event, const struct ringfort_file *script,
+		      const struct recent_verdict *verdict)
 {
+	return script->ino ? is_file(script, verdict) : !strcmp(ringfort_string(event, script->path), verdict->path);
+}
+
+/* What became of the file that was asked about; NULL: nothing that is worth telling. */
+static const char *outcome_of(const struct ringfort_event *event, const struct recent_verdict *verdict)
+{
+	const struct ringfort_process_exec *exec = ringfort_as_process_exec(event);
+
 	if (exec->error)
 		return verdict->result->deny && exec->error == EPERM ? "refused" : NULL;
-	if (is_file(&exec->file, verdict) || is_file(&exec->script, verdict))
+	if (is_file(&exec->file, verdict) || is_script(event, &exec->script, verdict))
 		return "executed";
 	/* The dynamic loader of the image, or a file that the process only asked about. */
 	return "loaded";
@@ -96,7 +105,7 @@ size_t tell(struct ringfort_client *client, const struct ringfort_event *event,
 	struct telling telling = { .client = client, .event = event, .verdict = verdict };
 	size_t n_untold = 0;
 
-	telling.outcome = outcome_of(ringfort_as_process_exec(event), verdict);
+	telling.outcome = outcome_of(event, verdict);
 	if (!telling.outcome || event->flags & RINGFORT_FLAG_SELFTEST)
 		return 0;
 	if (result->n_more)

@@ -292,7 +292,7 @@ static void the_answer_comes_before_the_deadline(void **state)
 	uint64_t deadline_ns;
 
 	set_up(&setup, "rule a { condition: filesize > 1 and for all i in (0..4000000000) : ( i >= 0 ) }",
-	       "max_scan_ms: 60000\n");
+	       "max_scan_ms: 4000\n");
 	deadline_ns = monotonic_ns() + 2000000000;
 	ask(&setup, "fine")->deadline_ns = deadline_ns;
 	assert_string_equal(answers(&setup), "1:allow ");
@@ -376,6 +376,27 @@ static void each_execution_of_a_known_file_is_told(void **state)
 	answers(&setup);
 	record = exec_event(0, ENOEXEC);
 	assert_string_equal(findings(&setup, &record), "");
+	take_down(&setup);
+}
+
+static void a_script_is_known_by_its_name_and_the_rest_was_loaded(void **state)
+{
+	struct {
+		struct record record;
+		char path[8];
+	} script = { .record = exec_event(7, 0), .path = "/opt/x" };
+	struct setup setup;
+
+	set_up(&setup, "rule Odd { meta: description = \"odd\" strings: $a = \"odd\" condition: $a }", NULL);
+	script.record.exec.script.path = (struct ringfort_span){ sizeof(script.record), 6 };
+	ask(&setup, "odd");
+	answers(&setup);
+	script.record.event.monotonic_ns = monotonic_ns();
+	assert_string_equal(findings(&setup, &script.record), ODD);
+	ask_again(&setup)->path = "/lib/ld.so";
+	answers(&setup);
+	script.record.event.monotonic_ns = monotonic_ns();
+	assert_non_null(strstr(findings(&setup, &script.record), "|file=/lib/ld.so|outcome=loaded|"));
 	take_down(&setup);
 }
 
@@ -506,6 +527,7 @@ int main(void)
 		cmocka_unit_test(without_a_grant_there_is_nothing_to_answer_and_an_end_is_told),
 		cmocka_unit_test(a_denied_execution_is_told_when_its_event_comes),
 		cmocka_unit_test(each_execution_of_a_known_file_is_told),
+		cmocka_unit_test(a_script_is_known_by_its_name_and_the_rest_was_loaded),
 		cmocka_unit_test(what_was_not_scanned_is_told),
 		cmocka_unit_test(rules_that_have_no_room_are_counted),
 		cmocka_unit_test(a_verdict_outlives_its_rules),

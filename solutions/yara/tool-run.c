@@ -21,6 +21,7 @@
 
 #define MAX_FOLDERS 16
 #define LONGEST_WAIT_MS 1000
+#define PATIENCE_MS 5000 /* with hooks that are to be attached */
 #define FULL_WAIT_MS 2 /* until the mailbox is tried again */
 #define MAX_DATA_MB 448 /* below memory_mb of the manifest */
 
@@ -162,13 +163,17 @@ static int start(struct solution *solution)
 
 /* ---- the loop ----------------------------------------------------------------------------- */
 
-/* First the events, so that none of a denied execution is missed. */
+/* First the events, and until they come, so that none of a denied execution is missed. */
 static int ask_to_be_asked(struct solution *solution)
 {
 	uint32_t acts = 1u << RINGFORT_ACT_EXEC | 1u << RINGFORT_ACT_OPEN;
 	int r = ringfort_client_subscribe(solution->client, 1ull << ringfort_type_process_exec);
 
 	if (r < 0)
+		return r;
+	r = ringfort_client_barrier(solution->client, PATIENCE_MS);
+	/* Better a verdict without a finding than none. */
+	if (r < 0 && r != -ETIMEDOUT)
 		return r;
 	acts &= ringfort_client_authorizable(solution->client);
 	solution->is_asked = acts & 1u << RINGFORT_ACT_EXEC;
