@@ -202,8 +202,11 @@ def hungry():
         equal(result, RAN, "program")
         equal(answers(daemon.why(program)[0]), {"yara": "allow"}, "reasons")
         equal(daemon.solution("yara")["state"], "active", "state")
-        equal(daemon.found(program, "not-scanned")["matched"]["detail"], "not enough memory", "detail")
-        figure(f"gave up after {seconds:.1f} s")
+        matched = daemon.found(program, "not-scanned")["matched"]
+        # A slow machine may run out of time first.
+        why = matched.get("detail") or matched["reason"]
+        require(why in ("not enough memory", "there was not enough time"), matched)
+        figure(f"gave up after {seconds:.1f} s: {why}")
 
 
 @case("a reload takes new rules, forgets old results, and keeps the old rules when new ones are bad")

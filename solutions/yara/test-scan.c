@@ -3,6 +3,7 @@
 #include "test-support.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 
 static struct result *scan_bytes(const struct rules *rules, const void *bytes, size_t n, struct subject subject)
 {
@@ -236,6 +237,38 @@ static void many_matches_fill_no_memory(void **state)
 	rules_free(rules);
 }
 
+static void without_memory_a_scan_gives_up_and_the_next_is_as_good_as_any(void **state)
+{
+#ifdef __SANITIZE_ADDRESS__
+	skip(); /* its allocator ends the process */
+#endif
+	struct rules *rules = load_good("rule a { strings: $a = \"aaaa\" $b = \"aaaaa\" $c = \"aaaaaa\"\n"
+					"condition: #a > 1 and #b > 1 and #c > 1 }", NULL);
+	struct rlimit before, small;
+	size_t n = 4 << 20;
+	char *bytes = malloc(n);
+	struct result *result;
+
+	assert_non_null(bytes);
+	memset(bytes, 'a', n);
+	assert_int_equal(getrlimit(RLIMIT_DATA, &before), 0);
+	small = before;
+	small.rlim_cur = 64 << 20;
+	assert_int_equal(setrlimit(RLIMIT_DATA, &small), 0);
+	result = scan_bytes(rules, bytes, n, (struct subject){ 0 });
+	assert_int_equal(result->outcome, OUTCOME_FAILED);
+	assert_string_equal(result->detail, "not enough memory");
+	assert_int_equal(result->n_matches, 0);
+	result_unref(result);
+	result = scan_bytes(rules, bytes, 100, (struct subject){ 0 });
+	assert_int_equal(result->outcome, OUTCOME_SCANNED);
+	assert_int_equal(result->n_matches, 1);
+	result_unref(result);
+	assert_int_equal(setrlimit(RLIMIT_DATA, &before), 0);
+	free(bytes);
+	rules_free(rules);
+}
+
 static void names_that_look_deleted_are_names(void **state)
 {
 	assert_false(path_is_nameless("/opt/x (deleted)", 1));
@@ -257,6 +290,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_grew_or_shrank_is_known_as_changed),
 		cmocka_unit_test(a_scan_ends_in_time),
 		cmocka_unit_test(many_matches_fill_no_memory),
+		cmocka_unit_test(without_memory_a_scan_gives_up_and_the_next_is_as_good_as_any),
 		cmocka_unit_test(names_that_look_deleted_are_names),
 	};
 
