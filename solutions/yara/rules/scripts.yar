@@ -13,7 +13,7 @@ rule Script_Shell_Over_Network : backdoor
         severity = "high"
 
     strings:
-        $bash = /(ba)?sh\s+-i[^\n]{0,20}[0-9&]>[^\n]{0,4}\/dev\/(tcp|udp)\//
+        $bash = /(ba)?sh\s+-i[^\n]{0,20}>&?\s*\/dev\/(tcp|udp)\//
         $exec = /exec\s+[0-9]{1,3}<>\s*\/dev\/(tcp|udp)\/[^\n]{0,80}/
         $pipe = /mkfifo\s+[^\n]{1,60}\|\s*(ba|da)?sh\s+-i[^\n]{0,20}\|\s*(nc|ncat|netcat|openssl)\s/
         $netcat = /\b(nc|ncat|netcat)\s+[^\n|;]{0,60}-(e|c)\s*["']?\/?(usr\/)?(bin\/)?(ba|da)?sh\b/
