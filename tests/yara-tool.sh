@@ -74,6 +74,8 @@ echo 'max_file_mb: 1' >"$work/rules/limits.yaml"
 truncate -s 2M "$work/files/large"
 run scan --rules "$work/rules" "$work/files/large"
 expect "too large" 1 'large: not scanned: it is larger than max_file_mb$'
+run check "$bundled" "$work/rules"
+expect "rules and settings beside the bundled ones" 0 '^10 rules, 0 refused$'
 run scan --rules "$work/rules" "$work/files/good" /dev/null
 expect "what is no file" 2 'dev/null: Permission denied'
 mkfifo "$work/files/pipe"
