@@ -99,7 +99,7 @@ class Instance:
                                          ("sleeper", "judge", "[hang]")):
             folder = f"{self.base}/packages/{name}"
             os.makedirs(folder)
-            shutil.copy(f"{ROOT}/build/tests/solutions/{program}", folder)
+            shutil.copy(f"{ROOT}/build/{'tests/solutions' if program == 'mirror' else 'kit/bad'}/{program}", folder)
             with open(f"{folder}/manifest.yaml", "w") as f:
                 f.write(f"name: {name}\nvendor: Ringfort\nversion: 0.1.0\napi: 1\nexecutable: {program}\n"
                         f"arguments: {arguments}\nevents: [\"*\"]\nlimits: {{memory_mb: 64, pids: 4}}\n"

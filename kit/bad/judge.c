@@ -44,6 +44,11 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Of Linux, which C99's own headers do not name. */
+#ifndef AT_EMPTY_PATH
+#define AT_EMPTY_PATH 0x1000
+#endif
+
 #define BATCH 64     /* of either kind, then a look at the other */
 #define N_KNOWN 4096 /* files that then-deny knows, the oldest are forgotten */
 #define LATE_NS 50000000ull

@@ -1,0 +1,1 @@
+rule a { strings: $a = "#a in (1..2)" condition: #a in ( 0 .. 9 ) and for all i in (1..#a) : ( @a[i] in (1..2) ) }

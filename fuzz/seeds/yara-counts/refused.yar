@@ -1,0 +1,3 @@
+rule a {
+ strings: $a = "x\"y" $b = /a\/b/ // c
+ condition: /* d */ #a in (1..filesize) > 2 }
