@@ -23,7 +23,7 @@ static struct timespec packages_changed(void)
 	return stat(PACKAGES, &st) < 0 ? (struct timespec){ 0 } : st.st_mtim;
 }
 
-/* The daemon, and the program of each solution. */
+/* The daemon, the command that opens the gate, and the program of each solution. */
 static uint32_t list_ours(const struct supervisor *supervisor, char paths[][CRITICAL_PATH],
 			  struct critical_row *rows)
 {
@@ -34,6 +34,8 @@ static uint32_t list_ours(const struct supervisor *supervisor, char paths[][CRIT
 		paths[0][length] = '\0';
 		rows[n++] = (struct critical_row){ paths[0], OURS };
 	}
+	if (strlen(supervisor->paths->command) < CRITICAL_PATH)
+		rows[n++] = (struct critical_row){ supervisor->paths->command, OURS };
 	for (uint32_t i = 0; i < supervisor->n_units; i++) {
 		const struct unit *unit = supervisor->units[i];
 
@@ -48,8 +50,8 @@ static uint32_t list_ours(const struct supervisor *supervisor, char paths[][CRIT
 
 void critical_watch_load(struct critical_watch *watch, const struct supervisor *supervisor)
 {
-	static char paths[MESSAGE_SLOTS + 1][CRITICAL_PATH];
-	struct critical_row rows[MESSAGE_SLOTS + 1];
+	static char paths[MESSAGE_SLOTS + 2][CRITICAL_PATH];
+	struct critical_row rows[MESSAGE_SLOTS + 2];
 	uint32_t n = list_ours(supervisor, paths, rows);
 	int r;
 
