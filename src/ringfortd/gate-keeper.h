@@ -30,6 +30,7 @@ struct gate_keeper {
 	uint32_t n_failed;     /* lives in a row that were too short to be one */
 	uint64_t born_ns, alive_ns;
 	bool open;             /* the operator's word, for the next life too */
+	bool disabled;         /* on the kernel's command line: none is started */
 	struct event *heard, *watch;
 	struct critical_watch critical;
 };
