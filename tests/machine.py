@@ -56,7 +56,7 @@ def mirror():
 
 def base_archive(packages):
     """A tar of a Debian like this machine's with these packages: of the cache, or fetched."""
-    wanted = ",".join(sorted(packages))
+    wanted = ",".join(sorted(set(packages)))
     path = f"{cache_folder()}/{codename()}-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}.tar"
     if os.path.exists(path):
         return path
