@@ -214,7 +214,8 @@ def guard_root(here, manner, miss="fail-open", executable="program"):
     """Installed, configured and powered off: the next boot is under the gate."""
     if not here.process:
         here.boot()
-    here.run("dpkg -s ringfort >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive dpkg -i /debs/1/*.deb", timeout=120)
+    # The gate of the case before may deny what a package is installed with.
+    here.run("systemctl stop ringfortd 2>/dev/null; dpkg -s ringfort >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive dpkg -i /debs/1/*.deb", timeout=120)
     require(os.stat(f"/proc/{here.leader}/root").st_dev != os.stat("/").st_dev, "its root is this machine's own")
     for path, text in ((f"{JUDGE}/manifest.yaml", MANIFEST.format(executable=executable, manner=manner)),
                        ("/etc/ringfort/ringfortd.d/gate.yaml", GUARDED.format(miss=miss))):
