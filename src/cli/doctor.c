@@ -57,6 +57,29 @@ static void print_kernel(const struct screen *screen, const json_t *kernel)
 		(unsigned long long)tree_uint(kernel, "content_bytes"));
 }
 
+/* Whether anything is blocked at all, whatever the table says. */
+static void print_gate(const struct screen *screen, const char *state)
+{
+	static const struct {
+		const char *state, *says;
+		enum ink ink;
+	} states[] = {
+		{ "decides", "decides", INK_GREEN },
+		{ "none", "none: no file system is guarded, nothing is blocked", INK_PLAIN },
+		{ "open", "OPEN by 'ringfort gate off': nothing is blocked", INK_RED },
+		{ "disabled", "DISABLED on the kernel's command line: nothing is blocked", INK_RED },
+	};
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (strcmp(states[i].state, state) != 0)
+			continue;
+		fputs("\ngate: ", screen->file);
+		screen_ink(screen, states[i].ink);
+		fprintf(screen->file, "%s\n", states[i].says);
+		screen_ink(screen, INK_PLAIN);
+	}
+}
+
 static bool any_failed(const json_t *types)
 {
 	for (size_t i = 0; i < json_array_size(types); i++)
@@ -82,6 +105,7 @@ static int on_packet(struct cli *cli, const struct packet *packet, void *context
 		fputc('\n', cli->out.file);
 	} else {
 		print_types(&cli->out, types);
+		print_gate(&cli->out, tree_string(report, "gate"));
 		print_kernel(&cli->out, json_object_get(report, "kernel"));
 	}
 	code = any_failed(types) ? CLI_FAILED : CLI_OK;

@@ -37,12 +37,14 @@ static unsigned long long number(const json_t *object, const char *name)
 
 static void print_head(const struct screen *screen, const json_t *gate)
 {
-	bool open = tree_bool(gate, "open");
+	bool open = tree_bool(gate, "open"), disabled = tree_bool(gate, "disabled");
 	uint64_t since_ns;
 	char date[32];
 
 	screen_ink(screen, open ? INK_RED : INK_PLAIN);
-	fputs(open ? "OPEN: everything is let through" : "the gate decides", screen->file);
+	fputs(disabled ? "DISABLED on the kernel's command line: everything is let through" :
+	      open     ? "OPEN: everything is let through" :
+			 "the gate decides", screen->file);
 	screen_ink(screen, INK_PLAIN);
 	fprintf(screen->file, "; file systems guarded: %llu, restarts: %llu", number(gate, "marks"),
 		number(gate, "restarts"));

@@ -104,7 +104,11 @@ static void print_lost(const struct screen *screen, const json_t *events)
 /* Nothing where nothing is guarded. */
 static void print_gate(const struct screen *screen, const json_t *gate)
 {
-	if (tree_bool(gate, "open")) {
+	if (tree_bool(gate, "disabled")) {
+		screen_ink(screen, INK_RED);
+		fputs("gate DISABLED on the kernel's command line: everything is let through\n", screen->file);
+		screen_ink(screen, INK_PLAIN);
+	} else if (tree_bool(gate, "open")) {
 		screen_ink(screen, INK_RED);
 		fputs("gate OPEN: everything is let through; 'ringfort gate on' decides again\n", screen->file);
 		screen_ink(screen, INK_PLAIN);

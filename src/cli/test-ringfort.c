@@ -202,6 +202,12 @@ static void let_through(int fd, const struct wire_request *request)
 	send_end(fd, 0, "");
 }
 
+static void disabled_at_boot(int fd, const struct wire_request *request)
+{
+	send_text(fd, WIRE_JSON, STATUS_WITH_GATE("{\"open\":true,\"disabled\":true,\"marks\":0}"));
+	send_end(fd, 0, "");
+}
+
 static void status_has_a_line_for_a_gate_that_guards(void)
 {
 	assert(run_with(guarded, "status") == 0);
@@ -210,6 +216,8 @@ static void status_has_a_line_for_a_gate_that_guards(void)
 	assert(run_with(guarding_nothing, "status") == 0 && !strstr(output, "gate"));
 	assert(run_with(let_through, "status") == 0);
 	expect_in(output, "\ngate OPEN: everything is let through; ");
+	assert(run_with(disabled_at_boot, "status") == 0);
+	expect_in(output, "\ngate DISABLED on the kernel's command line: ");
 }
 
 static void no_daemon_is_3_and_says_what_to_do(void)
@@ -557,9 +565,10 @@ static void solutions_are_listed_started_and_heard(void)
 }
 
 #define KERNEL "\"kernel\":{\"programs\":14,\"instructions\":3210,\"map_bytes\":1048576,\"vendor_programs\":0,\"content_bytes\":0}"
-#define DOCTOR(selftest) \
+#define DOCTOR(selftest) DOCTOR_WITH_GATE(selftest, "decides")
+#define DOCTOR_WITH_GATE(selftest, gate) \
 	"{\"types\":[{\"name\":\"process.exec\",\"level\":\"notify\",\"hook\":\"tp_btf\",\"why\":\"LSM refused\"," \
-	"\"selftest\":\"" selftest "\"}]," KERNEL "}"
+	"\"selftest\":\"" selftest "\"}],\"gate\":\"" gate "\"," KERNEL "}"
 
 static void well(int fd, const struct wire_request *request)
 {
@@ -571,6 +580,20 @@ static void ill(int fd, const struct wire_request *request)
 {
 	send_text(fd, WIRE_JSON, DOCTOR("failed"));
 	send_end(fd, 0, "");
+}
+
+static void well_without_a_gate(int fd, const struct wire_request *request)
+{
+	send_text(fd, WIRE_JSON, DOCTOR_WITH_GATE("passed", "disabled"));
+	send_end(fd, 0, "");
+}
+
+static void doctor_says_whether_anything_is_blocked(void)
+{
+	assert(run_with(well, "doctor") == 0);
+	expect_in(output, "\ngate: decides\n");
+	assert(run_with(well_without_a_gate, "doctor") == 0);
+	expect_in(output, "\ngate: DISABLED on the kernel's command line: nothing is blocked\n");
 }
 
 static void doctor_fails_when_a_selftest_did(void)
@@ -705,6 +728,11 @@ static void gate_is_open(int fd, const struct wire_request *request)
 	send_gate(fd, request, GATE("true", "false"));
 }
 
+static void gate_is_disabled(int fd, const struct wire_request *request)
+{
+	send_gate(fd, request, "{\"open\":true,\"disabled\":true,\"marks\":0,\"solutions\":[]}");
+}
+
 static void gate_demotes(int fd, const struct wire_request *request)
 {
 	send_gate(fd, request, GATE("false", "true"));
@@ -734,6 +762,8 @@ static void gate_status_fails_when_it_is_open_or_somebody_is_demoted(void)
 	expect_in(output, "  old       left   -                       shadow   fail-open        1 ");
 	assert(run_with(gate_decides, "gate status --json") == 0);
 	assert(strcmp(output, GATE("false", "false") "\n") == 0);
+	assert(run_with(gate_is_disabled, "gate") == 1);
+	assert(strncmp(output, "DISABLED on the kernel's command line: everything is let through; ", 66) == 0);
 	assert(run_with(gate_is_open, "gate") == 1);
 	assert(strncmp(output, "OPEN: everything is let through; ", 33) == 0);
 	assert(run_with(gate_demotes, "gate") == 1);
@@ -860,6 +890,7 @@ int main(int argc, char **argv)
 	findings_follow_when_asked();
 	what_is_asked_of_findings_reaches_the_daemon();
 	solutions_are_listed_started_and_heard();
+	doctor_says_whether_anything_is_blocked();
 	doctor_fails_when_a_selftest_did();
 	reload_fails_when_any_was_not_reloaded();
 	why_tells_each_verdict_and_each_reason();

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "host/cgroup-delegated.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -40,7 +41,7 @@ static const struct {
 
 struct cgroup_tree {
 	char name[48];          /* "ringfort-INSTANCE" */
-	int base[_HIERARCHY_N]; /* where the hierarchy is mounted, -1: not used */
+	int base[_HIERARCHY_N]; /* where the hierarchy is mounted, or what is delegated to us; -1: not used */
 	int dir[_HIERARCHY_N];  /* our folder in it */
 	uint32_t unified;       /* mask of the controllers that version 2 gives us */
 	uint32_t v1;            /* mask of those that version 1 gives us */
@@ -172,6 +173,18 @@ static int find_mounts(struct cgroup_tree *tree)
 	return n > 0 ? 0 : -ENOENT;
 }
 
+/* Nobody's delegation is no fault: then the root is ours to use, as without a service manager. */
+static int take_delegated(struct cgroup_tree *tree)
+{
+	int folder = tree->base[UNIFIED] < 0 ? -ENOENT : cgroup_delegated_open(tree->base[UNIFIED]);
+
+	if (folder < 0)
+		return folder == -ENOENT ? 0 : folder;
+	close(tree->base[UNIFIED]);
+	tree->base[UNIFIED] = folder;
+	return 0;
+}
+
 static bool list_has(const char *list, const char *word)
 {
 	size_t length = strlen(word);
@@ -259,6 +272,8 @@ int cgroup_tree_open(struct cgroup_tree **ret_tree, const char *instance)
 	for (int h = 0; h < _HIERARCHY_N; h++)
 		tree->base[h] = tree->dir[h] = -1;
 	r = find_mounts(tree);
+	if (r == 0)
+		r = take_delegated(tree);
 	for (int h = 0; r == 0 && h < _HIERARCHY_N; h++)
 		if (tree->base[h] >= 0)
 			r = open_folder(tree, h, &locked);

@@ -4,7 +4,8 @@
  *
  * A tree is an instance's folder `ringfort-INSTANCE` in every hierarchy that we use: the unified
  * one (version 2) wherever it is mounted, and version 1 hierarchies for those of memory, pids and
- * cpu that version 2 does not offer (hybrid hosts).  A cgroup is one folder below it.
+ * cpu that version 2 does not offer (hybrid hosts).  A cgroup is one folder below it.  Where a service
+ * manager delegates us a folder of the unified hierarchy, the tree is in that, beside a leaf for ourselves.
  *
  * The supervisor owns both, from one thread.  A tree holds a lock on its folder as long as it is
  * open: a second live instance of that name is refused, and the remains of a dead one are killed

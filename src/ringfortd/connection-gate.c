@@ -6,6 +6,7 @@
  */
 #include "ringfortd/connection-internal.h"
 
+#include "ringfortd/boot-line.h"
 #include "ringfortd/report-gate.h"
 
 #include <errno.h>
@@ -15,6 +16,16 @@
 #define TOLD_PATH 400 /* bytes of a path in a text for a person */
 
 static const char no_gate[] = "ringfortd runs without a gate: solutions are not asked before something happens";
+
+static const char disabled[] =
+	"the gate is disabled on the kernel's command line (" BOOT_LINE_WORD "): nothing is blocked until a boot without it";
+
+static int end_without_gate(struct connection *connection)
+{
+	if (connection->control->role->gate_disabled)
+		return connection_end(connection, -EPERM, disabled);
+	return connection_end(connection, -EOPNOTSUPP, no_gate);
+}
 
 static void names_now(const struct control *control, struct report_names *ret_names)
 {
@@ -30,7 +41,7 @@ int connection_begin_why(struct connection *connection)
 	bool sound = by ? request->value != 0 : request->path[0] != '\0';
 
 	if (!connection->control->history)
-		return connection_end(connection, -EOPNOTSUPP, no_gate);
+		return end_without_gate(connection);
 	if (by == (WIRE_BY_ID | WIRE_BY_PID) || (by == WIRE_BY_PID && request->value > UINT32_MAX))
 		sound = false;
 	if (!sound)
@@ -114,10 +125,27 @@ static int tell_gate(struct connection *connection, bool open)
 	return 0;
 }
 
+/* Its state is told, and to be open is what it is. */
+static int begin_disabled(struct connection *connection)
+{
+	switch (connection->request.value) {
+	case WIRE_GATE_STATE:
+		json_reset(&connection->control->json);
+		report_gate_disabled(&connection->control->json);
+		return connection_answer(connection);
+	case WIRE_GATE_OFF:
+		return connection_end(connection, 0, "");
+	default:
+		return end_without_gate(connection);
+	}
+}
+
 int connection_begin_gate(struct connection *connection)
 {
+	if (connection->control->role->gate_disabled)
+		return begin_disabled(connection);
 	if (!connection->control->history)
-		return connection_end(connection, -EOPNOTSUPP, no_gate);
+		return end_without_gate(connection);
 	switch (connection->request.value) {
 	case WIRE_GATE_STATE:
 		return tell_state(connection);

@@ -23,12 +23,7 @@ static struct timespec packages_changed(void)
 	return stat(PACKAGES, &st) < 0 ? (struct timespec){ 0 } : st.st_mtim;
 }
 
-static void add_row(struct critical_row *rows, uint32_t *n, const char *path)
-{
-	rows[(*n)++] = (struct critical_row){ path, OURS };
-}
-
-/* The daemon, the command (how else could one open the gate?), and the program of each solution. */
+/* The daemon, the command that opens the gate, and the program of each solution. */
 static uint32_t list_ours(const struct supervisor *supervisor, char paths[][CRITICAL_PATH],
 			  struct critical_row *rows)
 {
@@ -37,19 +32,18 @@ static uint32_t list_ours(const struct supervisor *supervisor, char paths[][CRIT
 
 	if (length > 0) {
 		paths[0][length] = '\0';
-		add_row(rows, &n, paths[0]);
-		length = (ssize_t)(strrchr(paths[0], '/') - paths[0]);
-		if (snprintf(paths[n], CRITICAL_PATH, "%.*s/../bin/ringfort", (int)length, paths[0]) <
-		    (int)CRITICAL_PATH)
-			add_row(rows, &n, paths[n]);
+		rows[n++] = (struct critical_row){ paths[0], OURS };
 	}
+	if (strlen(supervisor->paths->command) < CRITICAL_PATH)
+		rows[n++] = (struct critical_row){ supervisor->paths->command, OURS };
 	for (uint32_t i = 0; i < supervisor->n_units; i++) {
 		const struct unit *unit = supervisor->units[i];
 
 		if (unit->unusable[0] || snprintf(paths[n], CRITICAL_PATH, "%s/%s", unit->package,
 						  unit->manifest.executable) >= (int)CRITICAL_PATH)
 			continue;
-		add_row(rows, &n, paths[n]);
+		rows[n] = (struct critical_row){ paths[n], OURS };
+		n++;
 	}
 	return n;
 }

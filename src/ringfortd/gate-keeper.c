@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "gate/history.h"
 #include "gate/superblock.h"
+#include "ringfortd/boot-line.h"
 #include "ringfortd/role-life.h"
 #include "ringfortd/role.h"
 #include "ringfortd/supervisor.h"
@@ -31,7 +32,7 @@ static bool wanted(const struct gate_keeper *keeper)
 {
 	const struct config *config = keeper->supervisor->config;
 
-	return config->gate_enabled && config->gate_exec.n > 0;
+	return !keeper->disabled && config->gate_enabled && config->gate_exec.n > 0;
 }
 
 /* A full socket belongs to a gate that is held up: the watch ends it, and the next one is told everything. */
@@ -283,6 +284,10 @@ int gate_keeper_open(struct gate_keeper *keeper, struct supervisor *supervisor)
 {
 	keeper->supervisor = supervisor;
 	keeper->fd = keeper->history_writer = keeper->history_reader = keeper->backstop_fd = -1;
+	keeper->disabled = boot_line_read();
+	if (keeper->disabled)
+		log_warning("the gate is disabled on the kernel's command line (" BOOT_LINE_WORD
+			    "): nothing is blocked until a boot without it");
 	if (!wanted(keeper))
 		return 0;
 	return history_create(&keeper->history_writer, &keeper->history_reader);

@@ -34,6 +34,7 @@ struct gate_keeper {
 	uint64_t born_ns, alive_ns;
 	bool open;             /* the operator's word, for the next life too */
 	uint32_t points;       /* places to guard that were mount points once, a bit each */
+	bool disabled;         /* on the kernel's command line: none is started */
 	struct event *heard, *watch;
 	struct critical_watch critical;
 };

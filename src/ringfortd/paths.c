@@ -78,7 +78,8 @@ int paths_init(struct paths *paths, const char *config, const char *state, const
 	if (r < 0)
 		return r;
 	if (snprintf(paths->solutions, PATH_MAX, "%s/libexec/ringfort/solutions", prefix) >= PATH_MAX ||
-	    snprintf(paths->library, PATH_MAX, "%s/lib/libringfort.so.0", prefix) >= PATH_MAX)
+	    snprintf(paths->library, PATH_MAX, "%s/lib/libringfort.so.0", prefix) >= PATH_MAX ||
+	    snprintf(paths->command, PATH_MAX, "%s/bin/ringfort", prefix) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	name_instance(paths);
 	return 0;

@@ -11,6 +11,7 @@ struct paths {
 	char runtime[PATH_MAX];
 	char solutions[PATH_MAX]; /* PREFIX/libexec/ringfort/solutions */
 	char library[PATH_MAX];   /* PREFIX/lib/libringfort.so.0 */
+	char command[PATH_MAX];   /* PREFIX/bin/ringfort */
 	char instance[33];        /* of the cgroups: "main", or told from the runtime folder */
 };
 

@@ -175,6 +175,23 @@ void report_gate(struct json *json, const struct history_numbers *numbers,
 	json_end_object(json);
 }
 
+/* The keys that say whether all is well are there in every report. */
+void report_gate_disabled(struct json *json)
+{
+	json_begin_object(json);
+	json_name_bool(json, "open", true);
+	json_name_bool(json, "disabled", true);
+	json_name_uint(json, "marks", 0);
+	json_name_uint(json, "denied", 0);
+	json_name_uint(json, "expired", 0);
+	json_name_uint(json, "pending", 0);
+	json_name_uint(json, "restarts", 0);
+	json_name(json, "solutions");
+	json_begin_array(json);
+	json_end_array(json);
+	json_end_object(json);
+}
+
 void report_gate_short(struct json *json, const struct history_numbers *numbers)
 {
 	json_begin_object(json);

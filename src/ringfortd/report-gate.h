@@ -29,6 +29,9 @@ void report_verdict(struct json *json, const struct history *history, const stru
 void report_gate(struct json *json, const struct history_numbers *numbers,
 		 const struct report_names *names);
 
+/** report_gate_disabled() - of a gate that is not started, in place of either */
+void report_gate_disabled(struct json *json);
+
 /** report_gate_short() - what tells whether all is well */
 void report_gate_short(struct json *json, const struct history_numbers *numbers);
 

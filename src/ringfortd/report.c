@@ -90,6 +90,10 @@ static void report_status_gate(const struct control *control, struct json *json)
 	struct history_numbers numbers;
 
 	json_name(json, "gate");
+	if (control->role->gate_disabled) {
+		report_gate_disabled(json);
+		return;
+	}
 	if (!control->history) {
 		json_null(json);
 		return;
@@ -144,6 +148,18 @@ static const char *result_name(enum selftest_result result)
 	return names[result];
 }
 
+static const char *gate_state(const struct control *control)
+{
+	struct history_numbers numbers;
+
+	if (control->role->gate_disabled)
+		return "disabled";
+	if (!control->history)
+		return "none";
+	history_read_numbers(control->history, &numbers);
+	return numbers.open ? "open" : "decides";
+}
+
 void report_doctor(struct control *control, struct json *json)
 {
 	struct page_numbers numbers;
@@ -166,6 +182,7 @@ void report_doctor(struct control *control, struct json *json)
 		json_end_object(json);
 	}
 	json_end_array(json);
+	json_name_string(json, "gate", gate_state(control));
 	json_name(json, "kernel");
 	json_begin_object(json);
 	json_name_uint(json, "programs", numbers.footprint.n_programs);

@@ -201,6 +201,7 @@ static pid_t start_control(const struct supervisor *supervisor, const struct han
 				     .history_fd = supervisor->gate.history_reader,
 				     .uid = control_uid(supervisor->config),
 				     .gid = control_uid(supervisor->config),
+				     .gate_disabled = supervisor->gate.disabled,
 				     .config = supervisor->config };
 	pid_t pid = fork();
 
@@ -278,6 +279,14 @@ static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 		supervisor_end(supervisor, EX_SOFTWARE);
 }
 
+/* Control asks for it when every hook is attached, or has had its time: the first time that is our start. */
+static void on_selftest(struct supervisor *supervisor)
+{
+	service_ready(&supervisor->service,
+		      supervisor->gate.disabled ? "the gate is disabled on the kernel's command line" : NULL);
+	selftest_run(supervisor);
+}
+
 static void on_control(evutil_socket_t fd, short what, void *userdata)
 {
 	struct supervisor *supervisor = userdata;
@@ -294,7 +303,7 @@ static void on_control(evutil_socket_t fd, short what, void *userdata)
 			close_fd(fds[i]);
 		message.text[sizeof(message.text) - 1] = '\0';
 		if (message.kind == MESSAGE_SELFTEST)
-			selftest_run(supervisor);
+			on_selftest(supervisor);
 		else if (message.kind == MESSAGE_GATE)
 			gate_keeper_message(&supervisor->gate, &message);
 		else if (message.slot < supervisor->n_units)
@@ -354,6 +363,8 @@ static int open_loop(struct supervisor *supervisor)
 		r = watch(supervisor, SIGINT, EV_SIGNAL, on_signal);
 	if (r == 0)
 		r = watch(supervisor, SIGHUP, EV_SIGNAL, on_signal);
+	if (r == 0)
+		r = service_watch(&supervisor->service, supervisor->base);
 	return r;
 }
 
@@ -372,6 +383,7 @@ static void remove_runtime(const struct paths *paths)
 static void close_all(struct supervisor *supervisor, struct hand_over *hand)
 {
 	supervisor->ending = true;
+	service_stopping(&supervisor->service);
 	/* First: from now on nothing of ours is decided about. */
 	gate_keeper_close(&supervisor->gate);
 	units_stop(supervisor);

@@ -37,6 +37,7 @@ struct control_role {
 	uid_t uid;       /* to become */
 	gid_t gid;
 	int print;       /* findings also to standard output */
+	int gate_disabled; /* on the kernel's command line */
 	const struct config *config;
 };
 

@@ -19,6 +19,7 @@
 #include "ringfortd/gate-keeper.h"
 #include "ringfortd/message.h"
 #include "ringfortd/paths.h"
+#include "ringfortd/service.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -80,6 +81,7 @@ struct supervisor {
 	struct unit *units[MESSAGE_SLOTS];
 	uint32_t n_units;
 	struct gate_keeper gate;
+	struct service service;
 	pid_t selftest_pid;
 	int selftest_go, selftest_result; /* pipes to and from the child */
 	struct event *selftest_ended;

@@ -245,6 +245,20 @@ static void without_a_gate_that_is_said(void)
 	}
 }
 
+static void a_gate_that_the_boot_line_disabled_is_open_and_stays_so(void)
+{
+	role.gate_disabled = 1;
+	assert(ask((struct wire_request){ .operation = WIRE_GATE, .value = WIRE_GATE_STATE }) == 0);
+	assert(end.result == 0 && strstr(answer, "{\"open\":true,\"disabled\":true,\"marks\":0,"));
+	assert(ask((struct wire_request){ .operation = WIRE_GATE, .value = WIRE_GATE_ON }) == 0);
+	assert(end.result == -EPERM && strstr(end.text, "ringfort.disable"));
+	assert(ask((struct wire_request){ .operation = WIRE_GATE, .value = WIRE_GATE_OFF }) == 0);
+	assert(end.result == 0);
+	why_path("/bin/x");
+	assert(end.result == -EPERM && strstr(end.text, "ringfort.disable"));
+	role.gate_disabled = 0;
+}
+
 int main(void)
 {
 	set_up();
@@ -257,6 +271,7 @@ int main(void)
 	the_state_of_the_gate_is_told();
 	on_and_off_go_to_the_supervisor_and_its_answer_comes_back();
 	without_a_gate_that_is_said();
+	a_gate_that_the_boot_line_disabled_is_open_and_stays_so();
 	event_base_free(control.base);
 	json_done(&control.json);
 	return 0;

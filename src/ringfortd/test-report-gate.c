@@ -204,6 +204,14 @@ static void the_short_form_tells_whether_all_is_well(void)
 	expect("{\"open\":false,\"marks\":7,\"denied\":4,\"expired\":2,\"pending\":6,\"restarts\":8}");
 }
 
+static void a_gate_that_is_not_started_is_told_as_open(void)
+{
+	json_reset(&json);
+	report_gate_disabled(&json);
+	expect("{\"open\":true,\"disabled\":true,\"marks\":0,\"denied\":0,\"expired\":0,\"pending\":0,"
+	       "\"restarts\":0,\"solutions\":[]}");
+}
+
 int main(void)
 {
 	a_verdict_is_told_with_every_reason();
@@ -214,6 +222,7 @@ int main(void)
 	the_numbers_of_the_gate_are_told_with_those_who_take_part();
 	who_took_part_and_who_is_not_asked_yet_are_told_too();
 	the_short_form_tells_whether_all_is_well();
+	a_gate_that_is_not_started_is_told_as_open();
 	json_done(&json);
 	return 0;
 }
