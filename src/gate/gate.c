@@ -37,6 +37,7 @@ struct gate {
 	struct mounts *mounts;
 	struct voter *voters[DECISION_VOICES];
 	uint32_t guarded; /* places, a bit each */
+	dev_t marked[GATE_PLACES]; /* the file system that has the place's mark, 0: none, or mounts changed since */
 	uint32_t own[GATE_OWN_MAX];
 	uint32_t n_own;
 	uint64_t generation;   /* of all that was remembered */
@@ -507,8 +508,11 @@ int gate_process(struct gate *gate)
 
 void gate_tick(struct gate *gate)
 {
-	if (mounts_changed(gate->mounts))
-		tell(gate, GATE_MOUNTED, 0, NULL);
+	if (!mounts_changed(gate->mounts))
+		return;
+	/* A mark goes with its file system, and the next one may have the same number. */
+	memset(gate->marked, 0, sizeof(gate->marked));
+	tell(gate, GATE_MOUNTED, 0, NULL);
 }
 
 static int watch(struct gate *gate, int fd, uint32_t source)
@@ -525,12 +529,31 @@ int gate_fd(const struct gate *gate)
 
 /* ---- what it is told ------------------------------------------------------------------------------------ */
 
+static int mark_place(struct gate *gate, uint32_t place, int file)
+{
+	struct stat st;
+	bool missing;
+	int r;
+
+	/* What was mounted until now is known before the mark is missed. */
+	gate_tick(gate);
+	if (fstat(file, &st) < 0)
+		return -errno;
+	missing = gate->marked[place] == st.st_dev && fan_marked(gate->group, file) == 0;
+	r = fan_mark(gate->group, file);
+	if (r < 0)
+		return r;
+	gate->guarded |= 1u << place;
+	gate->marked[place] = st.st_dev;
+	if (missing)
+		tell(gate, GATE_UNMARKED, place, NULL);
+	return 0;
+}
+
 int gate_guard(struct gate *gate, uint32_t place, int file)
 {
-	int r = place < GATE_PLACES ? fan_mark(gate->group, file) : -EINVAL;
+	int r = place < GATE_PLACES ? mark_place(gate, place, file) : -EINVAL;
 
-	if (r == 0)
-		gate->guarded |= 1u << place;
 	gate->numbers->n_marks = (uint32_t)__builtin_popcount(gate->guarded);
 	return r;
 }
