@@ -30,6 +30,9 @@ struct gate_keeper {
 	uint32_t n_failed;     /* lives in a row that were too short to be one */
 	uint64_t born_ns, alive_ns;
 	bool open;             /* the operator's word, for the next life too */
+	bool condemned;        /* this life is ended by us */
+	pid_t held;            /* an earlier life, dead, that its tracer does not let us bury; or 0 */
+	uint32_t complained;   /* of places that cannot be guarded, a bit each: once */
 	struct event *heard, *watch;
 	struct critical_watch critical;
 };
@@ -42,6 +45,9 @@ void gate_keeper_start(struct gate_keeper *keeper);
 
 /** gate_keeper_ended() - a child ended; was it the gate? */
 void gate_keeper_ended(struct gate_keeper *keeper);
+
+/** gate_keeper_kill() - this life is no good; the next one begins at once.  Nothing without a gate */
+void gate_keeper_kill(struct gate_keeper *keeper);
 
 /** gate_keeper_own() - a process of ours was born, or is gone */
 void gate_keeper_own(struct gate_keeper *keeper, pid_t pid, bool alive);
