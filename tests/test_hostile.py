@@ -20,19 +20,6 @@ def alive(daemon):
     require(daemon.process.poll() is None, "ringfortd ended:", daemon.tail())
 
 
-class Stopped:
-    """A role that does not run for a while."""
-
-    def __init__(self, pid):
-        self.pid = pid
-
-    def __enter__(self):
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def __exit__(self, *_):
-        os.kill(self.pid, signal.SIGCONT)
-
-
 def begin_storm(forks):
     storm = subprocess.Popen([lib.TRIGGER, "storm-fork", str(forks)], stdin=subprocess.PIPE,
                              stdout=subprocess.DEVNULL, preexec_fn=lib.die_with_us)
@@ -66,7 +53,7 @@ def barriers():
     solutions = [Solution(f"b{i}", "hostile", ["barriers"]) for i in range(3)]
     with lib.Daemon(solutions) as daemon:
         wait_until(lambda: all(s["state"] == "active" for s in daemon.status()["solutions"]), 10, "active")
-        with Stopped(daemon.roles()["sensor"]):
+        with lib.Held(daemon.roles()["sensor"]):
             time.sleep(2)
             alive(daemon)
             daemon.cli("status")
@@ -80,7 +67,7 @@ def come_and_go():
     with lib.Daemon([]) as daemon:
         schema = schema_hash(daemon)
         equal(daemon.cli("doctor").returncode, 0, "exit status of doctor")
-        with Stopped(daemon.roles()["sensor"]):
+        with lib.Held(daemon.roles()["sensor"]):
             for _ in range(200):
                 with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
                     client.connect(daemon.socket)
@@ -186,7 +173,7 @@ def held_up():
         storm = begin_storm(10000)
         try:
             time.sleep(2.5)
-            with Stopped(daemon.roles()["control"]):
+            with lib.Held(daemon.roles()["control"]):
                 time.sleep(20)
             alive(daemon)
             time.sleep(1)

@@ -165,12 +165,9 @@ def tiny_kernel_ring():
     storm = Storm("rings: {rare_kb: 64, bulk_kb: 64}\n")
     sensor = storm.daemon.roles()["sensor"]
     for _ in range(3):
-        os.kill(sensor, signal.SIGSTOP)
-        try:
+        with lib.Held(sensor):
             storm.run("file", 1000)
             storm.run("fork", 300)
-        finally:
-            os.kill(sensor, signal.SIGCONT)
         time.sleep(0.5)
     losses = storm.check_identity()
     status = storm.daemon.status()

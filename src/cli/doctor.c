@@ -80,6 +80,26 @@ static void print_gate(const struct screen *screen, const char *state)
 	}
 }
 
+static void print_tamper(const struct screen *screen, const json_t *kinds)
+{
+	_cleanup_(table_freep) struct table *table = table_new("TAMPERING SEEN HEALED COUNT STILL-POSSIBLE");
+
+	for (size_t i = 0; i < json_array_size(kinds); i++) {
+		const json_t *kind = json_array_get(kinds, i);
+		bool seen = json_is_true(json_object_get(kind, "seen"));
+		bool healed = json_is_true(json_object_get(kind, "healed"));
+		unsigned long long n = tree_uint(kind, "n_seen");
+
+		table_cell(table, INK_BOLD, "%s", tree_string(kind, "what"));
+		table_cell(table, seen ? INK_GREEN : INK_RED, "%s", seen ? "yes" : "no");
+		table_cell(table, healed ? INK_GREEN : INK_YELLOW, "%s", healed ? "yes" : "no");
+		table_cell(table, n ? INK_RED : INK_PLAIN, "%llu", n);
+		table_cell(table, INK_DIM, "%s", tree_string(kind, "why_not"));
+	}
+	fputc('\n', screen->file);
+	table_print(table, screen);
+}
+
 static bool any_failed(const json_t *types)
 {
 	for (size_t i = 0; i < json_array_size(types); i++)
@@ -107,6 +127,7 @@ static int on_packet(struct cli *cli, const struct packet *packet, void *context
 		print_types(&cli->out, types);
 		print_gate(&cli->out, tree_string(report, "gate"));
 		print_kernel(&cli->out, json_object_get(report, "kernel"));
+		print_tamper(&cli->out, json_object_get(report, "tamper"));
 	}
 	code = any_failed(types) ? CLI_FAILED : CLI_OK;
 	json_decref(report);

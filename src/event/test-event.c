@@ -201,7 +201,7 @@ static void heads_that_lie_are_refused(void)
 
 	event->type = 0;
 	assert(ringfort_event_check(event, size) == -EBADMSG);
-	event->type = 62;
+	event->type = 61;
 	assert(ringfort_event_check(event, size) == -EBADMSG);
 	event->type = UINT16_MAX;
 	assert(ringfort_event_check(event, size) == -EBADMSG);

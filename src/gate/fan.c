@@ -30,23 +30,30 @@ int fan_open(int *ret_group)
 	return 0;
 }
 
-static int mark(int group, unsigned int flags, int file)
+static int mark(int group, unsigned int flags, uint64_t mask, int file)
 {
 	char path[32];
 
 	/* By the descriptor's own name: one of O_PATH is refused where a path is not. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	return fanotify_mark(group, flags, FAN_OPEN_EXEC_PERM, AT_FDCWD, path) < 0 ? -errno : 0;
+	return fanotify_mark(group, flags, mask, AT_FDCWD, path) < 0 ? -errno : 0;
 }
 
 int fan_mark(int group, int file)
 {
-	return mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, file);
+	return mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN_EXEC_PERM, file);
 }
 
 int fan_unmark(int group, int file)
 {
-	return mark(group, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, file);
+	return mark(group, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, FAN_OPEN_EXEC_PERM, file);
+}
+
+int fan_marked(int group, int file)
+{
+	int r = mark(group, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, FAN_OPEN_PERM, file);
+
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }
 
 static int take_events(const char *buffer, ssize_t n, struct fan_event events[FAN_EVENTS])

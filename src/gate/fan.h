@@ -35,6 +35,16 @@ int fan_open(int *ret_group);
 int fan_mark(int group, int file);
 int fan_unmark(int group, int file);
 
+/**
+ * fan_marked() - is the mark of fan_mark() there?
+ *
+ * Who holds our group (by pidfd_getfd, by ptrace) can take marks away, and nothing tells us.  A removal of a
+ * bit that no mark of ours has changes nothing, and fails where there is no mark.
+ *
+ * Return: 1, 0, or a negative errno.
+ */
+int fan_marked(int group, int file);
+
 /** fan_read() - the next events, at most so many.  Return: how many, 0 none now, or a negative errno */
 int fan_read(int group, struct fan_event events[FAN_EVENTS], uint32_t most);
 

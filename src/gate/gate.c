@@ -48,6 +48,7 @@ struct gate {
 	uint32_t n_waiting_most; /* for whom there is room */
 	uint64_t left;    /* slots that were demoted in this turn, a bit each: nobody waits for them any more */
 	uint32_t guarded; /* places, a bit each */
+	dev_t marked[GATE_PLACES]; /* the file system that has the place's mark, 0: none, or mounts changed since */
 	uint32_t own[GATE_OWN_MAX];
 	uint32_t n_own;
 	uint64_t generation;   /* of all that was remembered */
@@ -699,8 +700,11 @@ void gate_tick(struct gate *gate)
 	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
 		if (gate->voters[slot] && voter_readmit(gate->voters[slot], now_ns))
 			readmitted(gate, gate->voters[slot]);
-	if (mounts_changed(gate->mounts))
-		tell(gate, GATE_MOUNTED, 0, NULL);
+	if (!mounts_changed(gate->mounts))
+		return;
+	/* A mark goes with its file system, and the next one may have the same number. */
+	memset(gate->marked, 0, sizeof(gate->marked));
+	tell(gate, GATE_MOUNTED, 0, NULL);
 }
 
 int gate_watch(struct gate *gate, int fd)
@@ -723,9 +727,29 @@ static void tell_place(struct gate *gate, uint32_t place, const char *path, cons
 	snprintf(told->why, sizeof(told->why), "%s", why);
 }
 
+static int mark_place(struct gate *gate, uint32_t place, int file)
+{
+	struct stat st;
+	bool missing;
+	int r;
+
+	/* What was mounted until now is known before the mark is missed. */
+	gate_tick(gate);
+	if (fstat(file, &st) < 0)
+		return -errno;
+	missing = gate->marked[place] == st.st_dev && fan_marked(gate->group, file) == 0;
+	r = fan_mark(gate->group, file);
+	if (r < 0)
+		return r;
+	gate->marked[place] = st.st_dev;
+	if (missing)
+		tell(gate, GATE_UNMARKED, place, NULL);
+	return 0;
+}
+
 int gate_guard(struct gate *gate, uint32_t place, const char *path, int file)
 {
-	int r = place < GATE_PLACES ? fan_mark(gate->group, file) : -ERANGE;
+	int r = place < GATE_PLACES ? mark_place(gate, place, file) : -ERANGE;
 
 	if (r == -ERANGE)
 		return r;

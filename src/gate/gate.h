@@ -30,6 +30,7 @@ enum gate_news {
 	GATE_OVERRIDDEN, /* entry: somebody denied what the host needs */
 	GATE_DEMOTED,    /* slot: the circuit breaker of a solution opened */
 	GATE_OVERFLOW,   /* the kernel's queue was full, or it could not open a file (and denied it) */
+	GATE_UNMARKED,   /* slot: the place whose mark somebody had taken away */
 	GATE_MOUNTED,    /* the host's mounts changed: gate_guard() again */
 };
 
@@ -71,6 +72,8 @@ void gate_tick(struct gate *gate);
  * @place: below GATE_PLACES; another file system in the same place is guarded beside the first, whose mark
  *         goes with it
  * @path:  as it is told to the operator
+ *
+ * Said again and again, it sees whether the mark was taken away: GATE_UNMARKED is told, and it is there again.
  */
 int gate_guard(struct gate *gate, uint32_t place, const char *path, int file);
 

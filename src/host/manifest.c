@@ -23,6 +23,12 @@ static bool not_empty(const char *text)
 	return text[0] != '\0';
 }
 
+/* What is found about ourselves is told in this name: nobody else's. */
+static bool free_name(const char *text)
+{
+	return plain_name(text) && strcmp(text, "ringfort") != 0;
+}
+
 /* Sixteen hexadecimal digits, as `ringfort events --schema` prints them. */
 static int read_schema(void *out, const struct yaml_item *item, const struct yaml_field *field,
 		       struct yaml_error *ret_error)
@@ -67,7 +73,7 @@ static int read_limits(void *out, const struct yaml_item *item, const struct yam
 	.size = sizeof(((struct manifest *)0)->member), .valid = valid_, .must = must_
 
 static const struct yaml_field fields[] = {
-	{ .key = "name", TEXT(name, plain_name, "be 1 to 32 of a-z, 0-9 and -"), .required = true },
+	{ .key = "name", TEXT(name, free_name, "be 1 to 32 of a-z, 0-9 and -, and not ringfort"), .required = true },
 	{ .key = "vendor", TEXT(vendor, not_empty, "not be empty"), .required = true },
 	{ .key = "version", TEXT(version, not_empty, "not be empty"), .required = true },
 	{ .key = "executable", TEXT(executable, plain_relative_path, PATH_RULE), .required = true },
@@ -121,7 +127,7 @@ bool manifest_check(const struct manifest *manifest)
 		return false;
 	LIMITS(X)
 #undef X
-	if (!text_ok(manifest->name, sizeof(manifest->name), plain_name) ||
+	if (!text_ok(manifest->name, sizeof(manifest->name), free_name) ||
 	    !text_ok(manifest->vendor, sizeof(manifest->vendor), not_empty) ||
 	    !text_ok(manifest->version, sizeof(manifest->version), not_empty) ||
 	    !text_ok(manifest->executable, sizeof(manifest->executable), plain_relative_path) ||

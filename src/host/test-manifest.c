@@ -167,6 +167,7 @@ static const struct {
 	{ GOOD "vendor\n", 8, "" },
 	{ "name: Sigma\n", 1, "name must be 1 to 32 of" },
 	{ "name: a.b\n", 1, "name must be 1 to 32 of" },
+	{ "name: ringfort\n", 1, "and not ringfort" },
 	{ "name: ''\n", 1, "name must be 1 to 32 of" },
 	{ "name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", 1, "name is longer than 32 bytes" },
 	{ "vendor: ''\n", 1, "vendor must not be empty" },

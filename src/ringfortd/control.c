@@ -75,6 +75,20 @@ void control_subscribe(struct control *control)
 	control->subscribed_token = control_barrier(control);
 }
 
+bool control_bucket_take(struct control_bucket *bucket, double rate, double burst)
+{
+	uint64_t now = control_now_ns();
+
+	bucket->tokens += rate * (double)(now - bucket->since_ns) / 1e9;
+	bucket->since_ns = now;
+	if (bucket->tokens > burst)
+		bucket->tokens = burst;
+	if (bucket->tokens < 1)
+		return false;
+	bucket->tokens -= 1;
+	return true;
+}
+
 struct control_solution *control_by_name(struct control *control, const char *name)
 {
 	for (uint32_t slot = 0; slot < MESSAGE_SLOTS; slot++)

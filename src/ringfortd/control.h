@@ -3,8 +3,8 @@
  * Control - the state of the control process, shared by its files only.
  *
  * role-control.c owns it and its loop; control.c is what the others share; mailbox-turn.c reads what solutions say; findings.c keeps
- * it; connection.c and connection-gate.c serve the operator; selftest-watch.c proves the types; report.c and report-gate.c put it all
- * into JSON.
+ * it; tamper.c finds for ourselves, file-watch.c sees changes of our files; connection.c and connection-gate.c serve the operator;
+ * selftest-watch.c proves the types; report.c, report-gate.c and report-tamper.c put it all into JSON.
  */
 #ifndef RINGFORT_RINGFORTD_CONTROL_H
 #define RINGFORT_RINGFORTD_CONTROL_H
@@ -60,6 +60,30 @@ struct control_solution {
 	char said[513];
 };
 
+#define CONTROL_TAMPERS 9 /* kinds, RINGFORT_TAMPER_* */
+
+/* What was done to us. */
+struct control_tamper {
+	struct control_bucket bucket;
+	uint64_t n[CONTROL_TAMPERS], n_healed[CONTROL_TAMPERS];
+	uint64_t n_dropped; /* beyond what the bucket lets through: counted, not told */
+	uint64_t seq;
+};
+
+#define CONTROL_FOLDERS 64
+
+/* Folders whose files are ours. */
+struct file_watch {
+	int fd; /* inotify, -1: none */
+	uint32_t n;
+	struct {
+		int watch;
+		struct message_folder is;
+	} folders[CONTROL_FOLDERS];
+	struct message_tamper last; /* told last */
+	uint64_t last_ns;
+};
+
 enum selftest_result { SELFTEST_NOT_RUN, SELFTEST_PASSED, SELFTEST_FAILED };
 
 /* One run of the self-test. */
@@ -93,6 +117,10 @@ struct control {
 	struct control_solution solutions[MESSAGE_SLOTS];
 	struct connection *connections[CONTROL_CONNECTIONS];
 	struct selftest_watch selftest;
+	struct control_tamper tamper;
+	struct file_watch files;
+	bool ending; /* the daemon ends in order */
+	pid_t supervisor_pid;
 	uint64_t token; /* of our last barrier */
 	uint64_t ticket;
 	uint64_t followed;   /* types that operators follow */
@@ -126,6 +154,9 @@ bool control_passed(const struct control *control, uint64_t token);
 /** control_subscribe() - what operators follow and the self-test needs, summed; now or by a later tick */
 void control_subscribe(struct control *control);
 
+/** control_bucket_take() - rate a second, at most burst at once */
+bool control_bucket_take(struct control_bucket *bucket, double rate, double burst);
+
 /** control_by_name() - the solution, or NULL */
 struct control_solution *control_by_name(struct control *control, const char *name);
 uint32_t control_slot(const struct control *control, const struct control_solution *solution);
@@ -139,8 +170,8 @@ void mailbox_health(struct control *control, struct control_solution *solution);
 void mailbox_progress(struct control *control, struct control_solution *solution);
 
 /* findings.c */
-void findings_keep(struct control *control, struct control_solution *solution,
-		   const struct ringfort_finding *finding);
+/** findings_keep() - what `solution` says goes to the history and to journald; false: not to the history */
+bool findings_keep(struct control *control, const char *solution, const struct ringfort_finding *finding);
 /** findings_line_facts() - type and time of a line of the journal; false: not one of ours */
 bool findings_line_facts(const char *line, size_t n, uint32_t *ret_type, uint64_t *ret_time_ns);
 
@@ -157,6 +188,15 @@ void connections_gone(struct control *control, uint32_t slot);
 void selftest_start(struct control *control);
 void selftest_performed(struct control *control, uint64_t performed);
 void selftest_tick(struct control *control);
+
+/* tamper.c */
+/** tamper_tell() - somebody did something to us: a finding of our own, of level high */
+void tamper_tell(struct control *control, const struct message_tamper *tamper);
+
+/* file-watch.c */
+int file_watch_folder(struct control *control, const struct message *message, int *fd);
+/** file_watch_turn() - so many of the changes to our files that the kernel has told */
+void file_watch_turn(struct control *control);
 
 /* report.c */
 void report_status(struct control *control, struct json *json);

@@ -171,19 +171,16 @@ static void note_journal(struct control *control, int r)
 	control->journal_fails = r < 0;
 }
 
-void findings_keep(struct control *control, struct control_solution *solution,
-		   const struct ringfort_finding *finding)
+bool findings_keep(struct control *control, const char *solution, const struct ringfort_finding *finding)
 {
-	const char *name = solution->view.name;
 	const char *text;
 	int r;
 
-	render(control, name, finding);
+	render(control, solution, finding);
 	text = json_text(&control->json);
 	r = text ? journal_append(control->journal, text, control->json.used) : -ENOMEM;
 	note_journal(control, r);
-	if (r == 0)
-		solution->n_findings++;
 	/* All the more when the history cannot take it. */
-	tell_journald(control, name, finding);
+	tell_journald(control, solution, finding);
+	return r == 0;
 }

@@ -7,6 +7,7 @@
 #include "gate/history.h"
 #include "gate/superblock.h"
 #include "ringfortd/boot-line.h"
+#include "ringfortd/process-state.h"
 #include "ringfortd/role-life.h"
 #include "ringfortd/role.h"
 #include "ringfortd/supervisor.h"
@@ -26,6 +27,8 @@
 #define MAX_FAILED 3
 #define SEND_BUFFER 4194304
 
+#define HEARD_NS 600000000ull    /* one that was silent for longer is told nothing that can wait */
+
 static void start_gate(struct gate_keeper *keeper);
 
 static bool wanted(const struct gate_keeper *keeper)
@@ -35,6 +38,14 @@ static bool wanted(const struct gate_keeper *keeper)
 	return !keeper->disabled && config->gate_enabled && config->gate_exec.n > 0;
 }
 
+void gate_keeper_kill(struct gate_keeper *keeper)
+{
+	if (keeper->pid <= 0)
+		return;
+	keeper->condemned = true;
+	kill(keeper->pid, SIGKILL);
+}
+
 /* A full socket belongs to a gate that is held up: the watch ends it, and the next one is told everything. */
 static void tell(struct gate_keeper *keeper, const struct message *message, const int *fds, unsigned int n_fds)
 {
@@ -42,7 +53,7 @@ static void tell(struct gate_keeper *keeper, const struct message *message, cons
 
 	if (r == -EAGAIN && keeper->pid > 0) {
 		log_error("the gate does not read what it is told: killed");
-		kill(keeper->pid, SIGKILL);
+		gate_keeper_kill(keeper);
 	}
 }
 
@@ -73,6 +84,25 @@ void gate_keeper_voter(struct gate_keeper *keeper, const struct unit *unit)
 		     (int[]){ ask->requests, ask->answers, ask->files, unit->wake, ask->woken }, 5);
 }
 
+/* Said again and again, it is complained about once. */
+static void complain(struct gate_keeper *keeper, uint32_t place, const char *path,
+		     const struct superblock *superblock, int result)
+{
+	uint32_t bit = 1u << place % 32;
+	bool good = superblock->answer == SUPERBLOCK_GOOD && result >= 0;
+
+	if (good || keeper->complained & bit) {
+		keeper->complained = good ? keeper->complained & ~bit : keeper->complained;
+		return;
+	}
+	keeper->complained |= bit;
+	if (superblock->answer != SUPERBLOCK_GOOD)
+		log_error("does not guard %s (%s): %s", log_quote(path), log_quote(superblock->type),
+			  superblock_why(superblock->answer));
+	else
+		log_error("cannot guard %s: %s", log_quote(path), strerror(-result));
+}
+
 static void tell_guard(struct gate_keeper *keeper, uint32_t place)
 {
 	const char *path = keeper->supervisor->config->gate_exec.text[place];
@@ -84,11 +114,7 @@ static void tell_guard(struct gate_keeper *keeper, uint32_t place)
 	guard.result = superblock_open(path, keeper->points >> place & 1, &superblock, &fd);
 	keeper->points |= (uint32_t)(guard.result == 0 && superblock.is_point) << place;
 	guard.value[1] = superblock.answer;
-	if (superblock.answer != SUPERBLOCK_GOOD)
-		log_error("does not guard %s (%s): %s", log_quote(path), log_quote(superblock.type),
-			  superblock_why(superblock.answer));
-	else if (guard.result < 0)
-		log_error("cannot guard %s: %s", log_quote(path), strerror(-guard.result));
+	complain(keeper, place, path, &superblock, guard.result);
 	snprintf(guard.text, sizeof(guard.text), "%s", path);
 	tell(keeper, &guard, &fd, fd >= 0);
 }
@@ -163,6 +189,30 @@ static void tell_all(struct gate_keeper *keeper)
 
 /* ---- its lives ------------------------------------------------------------------------------------ */
 
+static void forget_gate(struct gate_keeper *keeper);
+
+/* Its descriptors are closed, so nobody waits for it any more: the next one may begin. */
+static void abandon(struct gate_keeper *keeper)
+{
+	if (waitpid(keeper->pid, NULL, WNOHANG) != keeper->pid)
+		keeper->held = keeper->pid;
+	forget_gate(keeper);
+	start_gate(keeper);
+}
+
+static void tell_unmarked(const struct gate_keeper *keeper, uint64_t place)
+{
+	const struct config *config = keeper->supervisor->config;
+	struct message_tamper tamper = { .what = RINGFORT_TAMPER_MARK_REMOVED, .healed = true,
+					 .pid = (uint32_t)keeper->pid, .part = "gate",
+					 .detail = "its mark was removed from the file system; it was set again" };
+
+	if (place >= config->gate_exec.n)
+		return;
+	snprintf(tamper.path, sizeof(tamper.path), "%s", config->gate_exec.text[place]);
+	supervisor_tell_tamper(keeper->supervisor, &tamper);
+}
+
 static void on_heard(evutil_socket_t fd, short what, void *userdata)
 {
 	struct gate_keeper *keeper = userdata;
@@ -178,10 +228,33 @@ static void on_heard(evutil_socket_t fd, short what, void *userdata)
 			tell_guards(keeper);
 		else if (message.kind == MESSAGE_DEMOTED && message.slot < keeper->supervisor->n_units)
 			unit_demoted(keeper->supervisor->units[message.slot]);
+		else if (message.kind == MESSAGE_UNMARKED)
+			tell_unmarked(keeper, message.value[0]);
 	}
+	if (r == 0)
+		return;
 	/* Its end is SIGCHLD's matter; until then its socket would be readable again and again. */
-	if (r < 0)
-		event_del(keeper->heard);
+	event_del(keeper->heard);
+	/* But who traces it keeps that signal from us. */
+	if (keeper->condemned)
+		abandon(keeper);
+}
+
+/* What can change behind its back: packages, and its marks, which it looks for when it is told again. */
+static void keep_current(struct gate_keeper *keeper)
+{
+	if (critical_watch_stale(&keeper->critical)) {
+		critical_watch_load(&keeper->critical, keeper->supervisor);
+		tell_critical(keeper);
+	}
+	tell_guards(keeper);
+}
+
+static bool is_dead(pid_t pid)
+{
+	struct process_state state;
+
+	return process_state_read(pid, &state) == -ESRCH;
 }
 
 static void on_watch(evutil_socket_t fd, short what, void *userdata)
@@ -189,16 +262,17 @@ static void on_watch(evutil_socket_t fd, short what, void *userdata)
 	struct gate_keeper *keeper = userdata;
 	uint64_t silence_ns = supervisor_now_ns() - keeper->alive_ns;
 
-	if (keeper->pid > 0 && silence_ns > SILENCE_NS) {
-		kill(keeper->pid, SIGKILL);
+	if (keeper->pid > 0 && silence_ns > HEARD_NS && is_dead(keeper->pid)) {
+		abandon(keeper);
+	} else if (keeper->pid > 0 && silence_ns > SILENCE_NS) {
+		gate_keeper_kill(keeper);
 		log_error("the gate was silent for %.1f s: killed, so that nobody waits for it",
 			  (double)silence_ns / 1e9);
 		keeper->alive_ns = supervisor_now_ns();
 	} else if (keeper->pid == 0 && !keeper->supervisor->ending && keeper->n_failed < MAX_FAILED) {
 		start_gate(keeper);
-	} else if (keeper->pid > 0 && critical_watch_stale(&keeper->critical)) {
-		critical_watch_load(&keeper->critical, keeper->supervisor);
-		tell_critical(keeper);
+	} else if (keeper->pid > 0 && silence_ns < HEARD_NS) {
+		keep_current(keeper);
 	}
 }
 
@@ -241,10 +315,11 @@ static void start_gate(struct gate_keeper *keeper)
 		return;
 	}
 	keeper->pid = pid;
+	keeper->condemned = false;
 	keeper->fd = ends[0];
 	keeper->born_ns = keeper->alive_ns = supervisor_now_ns();
 	if (listen_to(keeper) < 0)
-		kill(pid, SIGKILL);
+		gate_keeper_kill(keeper);
 	tell_all(keeper);
 }
 
@@ -260,9 +335,13 @@ static void forget_gate(struct gate_keeper *keeper)
 void gate_keeper_ended(struct gate_keeper *keeper)
 {
 	uint64_t lived_ns = supervisor_now_ns() - keeper->born_ns;
+	const pid_t pid = keeper->pid;
+	const bool ours = keeper->condemned;
 	int status;
 
-	if (keeper->pid <= 0 || waitpid(keeper->pid, &status, WNOHANG) != keeper->pid)
+	if (keeper->held > 0 && waitpid(keeper->held, NULL, WNOHANG) == keeper->held)
+		keeper->held = 0;
+	if (pid <= 0 || waitpid(pid, &status, WNOHANG) != pid)
 		return;
 	forget_gate(keeper);
 	/* What its kernel marks remembered went with it: from here on an execution is one without a verdict. */
@@ -278,6 +357,8 @@ void gate_keeper_ended(struct gate_keeper *keeper)
 	log_error("the gate ended (status %#x) after %.1f s: nobody waits, nothing is blocked until the next one",
 		  status, (double)lived_ns / 1e9);
 	start_gate(keeper);
+	if (WIFSIGNALED(status) && !ours)
+		tamper_killed(keeper->supervisor, "gate", pid, WTERMSIG(status), keeper->pid > 0);
 }
 
 int gate_keeper_open(struct gate_keeper *keeper, struct supervisor *supervisor)

@@ -35,6 +35,9 @@ struct gate_keeper {
 	bool open;             /* the operator's word, for the next life too */
 	uint32_t points;       /* places to guard that were mount points once, a bit each */
 	bool disabled;         /* on the kernel's command line: none is started */
+	bool condemned;        /* this life is ended by us */
+	pid_t held;            /* an earlier life, dead, that its tracer does not let us bury; or 0 */
+	uint32_t complained;   /* of places that cannot be guarded, a bit each: once */
 	struct event *heard, *watch;
 	struct critical_watch critical;
 };
@@ -47,6 +50,9 @@ void gate_keeper_start(struct gate_keeper *keeper);
 
 /** gate_keeper_ended() - a child ended; was it the gate? */
 void gate_keeper_ended(struct gate_keeper *keeper);
+
+/** gate_keeper_kill() - this life is no good; the next one begins at once.  Nothing without a gate */
+void gate_keeper_kill(struct gate_keeper *keeper);
 
 /** gate_keeper_own() - a process of ours was born, or is gone */
 void gate_keeper_own(struct gate_keeper *keeper, pid_t pid, bool alive);

@@ -38,28 +38,13 @@ static void noise(struct control *control, struct control_solution *solution)
 		misbehaves(control, solution, "it writes noise into its mailbox");
 }
 
-/* rate a second, at most burst at once */
-static bool bucket_take(struct control_bucket *bucket, double rate, double burst)
-{
-	uint64_t now = control_now_ns();
-
-	bucket->tokens += rate * (double)(now - bucket->since_ns) / 1e9;
-	bucket->since_ns = now;
-	if (bucket->tokens > burst)
-		bucket->tokens = burst;
-	if (bucket->tokens < 1)
-		return false;
-	bucket->tokens -= 1;
-	return true;
-}
-
 static void take_finding(struct control *control, struct control_solution *solution,
 			 const struct mailbox_message *message)
 {
 	struct finding_decoded decoded;
 	double rate = solution->view.findings_per_second;
 
-	if (!bucket_take(&solution->findings, rate, rate * BURST_SECONDS)) {
+	if (!control_bucket_take(&solution->findings, rate, rate * BURST_SECONDS)) {
 		if (solution->n_dropped_now++ == 0)
 			log_warning("solution %s finds more than %u a second; what is over is dropped and counted",
 				    solution->view.name, solution->view.findings_per_second);
@@ -70,7 +55,8 @@ static void take_finding(struct control *control, struct control_solution *solut
 		noise(control, solution);
 		return;
 	}
-	findings_keep(control, solution, &decoded.finding);
+	if (findings_keep(control, solution->view.name, &decoded.finding))
+		solution->n_findings++;
 }
 
 /* Text of a solution, made safe to print and to put into JSON. */
@@ -92,7 +78,7 @@ static void subscribe(struct control *control, struct control_solution *solution
 	struct message message = { .kind = MESSAGE_SUBSCRIBE,
 				   .slot = control_slot(control, solution) };
 
-	if (!bucket_take(&solution->subscriptions, 1, SUBSCRIPTIONS))
+	if (!control_bucket_take(&solution->subscriptions, 1, SUBSCRIPTIONS))
 		return;
 	message.value[0] = solution->types;
 	message.value[1] = solution->run;

@@ -39,12 +39,17 @@ enum message_kind {
 	MESSAGE_ALIVE,    /* a few times a second */
 	MESSAGE_MOUNTED,  /* the host's mounts changed: guard again */
 	MESSAGE_DEMOTED,  /* slot: its circuit breaker opened */
+	MESSAGE_UNMARKED, /* value[0] place: somebody had taken its mark away; it is there again */
 	/* control to supervisor, and on to the gate */
 	MESSAGE_GATE,     /* value[0] ticket, value[1] 1: let everything through, 0: decide again */
 	/* control to sensor */
 	MESSAGE_SUBSCRIBE, /* slot, value[0] types, value[1] run */
 	MESSAGE_BARRIER,   /* slot, class, value[0] token, value[1] run */
+	/* supervisor and sensor to control */
+	MESSAGE_TAMPER,    /* tamper: somebody did something to us */
 	/* supervisor to control */
+	MESSAGE_ENDING,    /* the daemon ends in order: a closed socket is no attack */
+	MESSAGE_FOLDER,    /* value[0] watch, folder; fd: the inotify group, beside the first */
 	MESSAGE_SOLUTION, /* slot: solution, as it is now */
 	MESSAGE_MAILBOX,  /* slot, class, value[0] run; fds: mailbox, ring to read, output to read */
 	MESSAGE_PROBED,   /* slot, result, text: the content was tried */
@@ -81,6 +86,24 @@ struct message_solution {
 	uint64_t n_oom_kills;
 };
 
+/* What was done to us, as a finding of our own will say. */
+struct message_tamper {
+	uint32_t what;   /* RINGFORT_TAMPER_* */
+	uint32_t healed;
+	uint32_t pid;    /* of ours, or 0 */
+	uint32_t actor;  /* who did it, or 0: the kernel does not tell */
+	char part[48];   /* "gate", "solution sigma" */
+	char path[512];
+	char detail[256];
+};
+
+/* A folder whose files are ours. */
+struct message_folder {
+	char only[32];   /* beginning of the names that count; "": all */
+	char part[48];
+	char path[896];
+};
+
 struct message {
 	uint32_t kind;
 	uint32_t slot;
@@ -89,6 +112,8 @@ struct message {
 	uint64_t value[2];
 	union {
 		struct message_solution solution;
+		struct message_tamper tamper;
+		struct message_folder folder;
 		char text[1024];
 	};
 };

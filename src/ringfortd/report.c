@@ -3,6 +3,7 @@
 #include "ringfortd/control.h"
 
 #include "ringfortd/report-gate.h"
+#include "ringfortd/report-tamper.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,12 @@ static uint64_t sum(const uint64_t *numbers)
 	return total;
 }
 
+/* Not of the kernel's: nothing in it is ever performed. */
+static bool about_ourselves(uint32_t type)
+{
+	return type == ringfort_type_stream_loss || type == ringfort_type_tamper;
+}
+
 static void report_events(struct json *json, const struct sensor_statistics *statistics)
 {
 	json_name(json, "events");
@@ -27,7 +34,7 @@ static void report_events(struct json *json, const struct sensor_statistics *sta
 	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++) {
 		const struct ringfort_type_info *info = ringfort_type_info(type);
 
-		if (!info || type == ringfort_type_stream_loss)
+		if (!info || about_ourselves(type))
 			continue;
 		json_name(json, info->name);
 		json_begin_object(json);
@@ -171,7 +178,7 @@ void report_doctor(struct control *control, struct json *json)
 	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++) {
 		const struct ringfort_type_info *info = ringfort_type_info(type);
 
-		if (!info || type == ringfort_type_stream_loss)
+		if (!info || about_ourselves(type))
 			continue;
 		json_begin_object(json);
 		json_name_string(json, "name", info->name);
@@ -192,5 +199,6 @@ void report_doctor(struct control *control, struct json *json)
 	json_name_uint(json, "vendor_programs", numbers.vendor_programs);
 	json_name_uint(json, "content_bytes", numbers.content_bytes);
 	json_end_object(json);
+	report_tamper(json, &control->tamper, control->history != NULL);
 	json_end_object(json);
 }

@@ -134,9 +134,30 @@ static int dispatch(struct control *control, const struct message *message, int 
 	case MESSAGE_DONE:
 		connections_done(control, message);
 		return 0;
+	case MESSAGE_TAMPER:
+		tamper_tell(control, &message->tamper);
+		return 0;
+	case MESSAGE_FOLDER:
+		return file_watch_folder(control, message, &fds[0]);
+	case MESSAGE_ENDING:
+		control->ending = true;
+		return 0;
 	default:
 		return -EBADMSG;
 	}
+}
+
+/* Its sockets close in order, or it was killed: then this is the last that we do. */
+static void supervisor_gone(struct control *control)
+{
+	struct message_tamper killed = { .what = RINGFORT_TAMPER_KILLED,
+					 .pid = (uint32_t)control->supervisor_pid,
+					 .part = "supervisor",
+					 .detail = "the daemon ends with it; the service manager starts it again" };
+
+	if (!control->ending)
+		tamper_tell(control, &killed);
+	control_end(control, NULL, 0);
 }
 
 static void on_message(evutil_socket_t fd, short what, void *userdata)
@@ -155,14 +176,28 @@ static void on_message(evutil_socket_t fd, short what, void *userdata)
 			return;
 		}
 	}
-	if (r < 0)
-		control_end(control, r == -EPIPE ? NULL : "cannot read messages", r == -EPIPE ? 0 : r);
+	if (r == -EPIPE)
+		supervisor_gone(control);
+	else if (r < 0)
+		control_end(control, "cannot read messages", r);
 }
 
-/* The sensor sends nothing: readable means that it is gone.  The supervisor sees that as well. */
+/* It says when something of ours was tampered with.  What follows from its end is the supervisor's to say. */
 static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 {
-	control_end(userdata, NULL, 0);
+	struct control *control = userdata;
+	int fds[MESSAGE_MAX_FDS];
+	struct message message;
+	int r;
+
+	while ((r = message_receive_fd((int)fd, &message, fds)) > 0) {
+		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
+			close_fd(fds[i]);
+		if (message.kind == MESSAGE_TAMPER)
+			tamper_tell(control, &message.tamper);
+	}
+	if (r < 0)
+		event_del(event_base_get_running_event(control->base));
 }
 
 static void on_accept(evutil_socket_t listener, short what, void *userdata)
@@ -213,6 +248,7 @@ static void on_tick(evutil_socket_t fd, short what, void *userdata)
 		if (health)
 			mailbox_health(control, &control->solutions[slot]);
 	}
+	file_watch_turn(control);
 	selftest_tick(control);
 	connections_tick(control);
 	control_subscribe(control);
@@ -283,6 +319,8 @@ int role_control(const struct control_role *role)
 	int r;
 
 	control.role = role;
+	control.files.fd = -1;
+	control.supervisor_pid = getppid();
 	r = drop_urgency();
 	if (r == 0)
 		r = drop_control(role->uid, role->gid);
@@ -297,6 +335,8 @@ int role_control(const struct control_role *role)
 	}
 	selftest_start(&control);
 	event_base_dispatch(control.base);
+	/* Who follows hears the last findings too: they may say why it ends. */
+	connections_tick(&control);
 	journal_close(control.journal);
 	return control.result;
 }

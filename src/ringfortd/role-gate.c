@@ -35,6 +35,7 @@ struct gate_loop {
 	struct gate *gate;
 	uint64_t n_overflow;
 	uint64_t alive_ms; /* when we last said that we are */
+	uint32_t refused;  /* places that the kernel does not mark, a bit each: said once */
 	bool ended;
 	int result;
 };
@@ -59,6 +60,7 @@ static void told(void *userdata, enum gate_news news, uint32_t slot, const struc
 	struct gate_loop *loop = userdata;
 	const struct message demoted = { .kind = MESSAGE_DEMOTED, .slot = slot };
 	const struct message mounted = { .kind = MESSAGE_MOUNTED };
+	const struct message unmarked = { .kind = MESSAGE_UNMARKED, .value = { slot } };
 
 	switch (news) {
 	case GATE_DENIED:
@@ -70,6 +72,9 @@ static void told(void *userdata, enum gate_news news, uint32_t slot, const struc
 	case GATE_DEMOTED:
 		/* A full socket belongs to a supervisor that is held up; the numbers tell it as well. */
 		message_send_fd(loop->role->supervisor_fd, &demoted, NULL, 0);
+		break;
+	case GATE_UNMARKED:
+		message_send_fd(loop->role->supervisor_fd, &unmarked, NULL, 0);
 		break;
 	case GATE_MOUNTED:
 		message_send_fd(loop->role->supervisor_fd, &mounted, NULL, 0);
@@ -104,7 +109,7 @@ static int voter_up(struct gate_loop *loop, const struct message *message, int f
 
 static void guard(struct gate_loop *loop, const struct message *message, int fd)
 {
-	uint32_t place = (uint32_t)message->value[0];
+	uint32_t place = (uint32_t)message->value[0], bit = 1u << place % 32;
 	const char *why = message->value[1] ? superblock_why((uint32_t)message->value[1]) : strerror(-message->result);
 	int r;
 
@@ -113,10 +118,9 @@ static void guard(struct gate_loop *loop, const struct message *message, int fd)
 		return;
 	}
 	r = gate_guard(loop->gate, place, message->text, fd);
-	if (r < 0)
+	if (r < 0 && !(loop->refused & bit))
 		log_error("cannot guard the file system of %s: %s", log_quote(message->text), strerror(-r));
-	else
-		log_debug("guards executions on the file system of %s", log_quote(message->text));
+	loop->refused = r < 0 ? loop->refused | bit : loop->refused & ~bit;
 }
 
 static int dispatch(struct gate_loop *loop, const struct message *message, int fds[MESSAGE_MAX_FDS])

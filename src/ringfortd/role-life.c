@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -50,16 +51,24 @@ void role_begin(const char *name, const struct config *config)
 	signal(SIGHUP, SIG_DFL);
 }
 
-/* Their sockets are closed, so they end; one that does not is killed. */
-void role_end(pid_t pid)
+static bool gone(pid_t pid)
 {
-	for (int waited = 0; pid > 0 && waited < PATIENCE_US; waited += 10000) {
+	for (int waited = 0; waited < PATIENCE_US; waited += 10000) {
 		if (waitpid(pid, NULL, WNOHANG) == pid)
-			return;
+			return true;
 		usleep(10000);
 	}
-	if (pid > 0) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
+	return false;
+}
+
+/*
+ * Their sockets are closed, so they end; one that does not is killed.  What a tracer holds is dead then, and
+ * stays a zombie of his: that is no reason to wait.
+ */
+void role_end(pid_t pid)
+{
+	if (pid <= 0 || gone(pid))
+		return;
+	kill(pid, SIGKILL);
+	gone(pid);
 }

@@ -13,17 +13,20 @@
 #include "ringfortd/drop.h"
 #include "ringfortd/message.h"
 #include "ringfortd/page.h"
+#include "ringfortd/sensor-tamper.h"
 #include "ringfortd/vendor-bpf.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SLOTS 256
 #define PAGE_INTERVAL_NS 100000000ull
-#define TICK_MS 1000
+#define TICK_MS 400
 #define WAKE_EVENTS 1024
 #define MESSAGES_A_TURN 64 /* of control: events have their turn however many it sends */
 
@@ -47,6 +50,7 @@ struct sensor_loop {
 	struct event *due;    /* when sensor_process() asked to be called again */
 	struct page_numbers numbers;
 	uint64_t page_ns;
+	struct sensor_tamper tamper;
 	int result;
 };
 
@@ -164,7 +168,14 @@ static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 static void on_tick(evutil_socket_t fd, short what, void *userdata)
 {
 	struct sensor_loop *loop = userdata;
+	int r;
 
+	r = sensor_tamper_look(&loop->tamper, loop->sensor);
+	if (r < 0) {
+		end(loop, "cannot tell of tampering", r == -EPIPE ? 0 : r);
+		return;
+	}
+	/* Readers are told of what the look has drained. */
 	process(loop);
 	tell_numbers(loop, true);
 }
@@ -398,7 +409,10 @@ int role_sensor(const struct sensor_role *role)
 	static struct sensor_loop loop;
 	int r;
 
+	/* The kernel buries canaries at once. */
+	signal(SIGCHLD, SIG_IGN);
 	loop.role = role;
+	loop.tamper = (struct sensor_tamper){ .control_fd = role->control_fd, .supervisor = getppid() };
 	for (size_t i = 0; i < SLOTS; i++)
 		loop.slots[i].wake_fd = -1;
 	r = page_open(&loop.page, role->page_fd, 1);

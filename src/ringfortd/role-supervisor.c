@@ -12,6 +12,7 @@
 #include "host/chroot.h"
 #include "ring/broadcast.h"
 #include "ringfortd/drop.h"
+#include "ringfortd/last-life.h"
 #include "ringfortd/page.h"
 #include "ringfortd/role-life.h"
 #include "ringfortd/role.h"
@@ -34,6 +35,7 @@
 
 #define JOURNALD_SOCKET "/run/systemd/journal/socket"
 #define GROUP "ringfort"
+#define ROLE_PATIENCE_US 100000 /* from a closed socket to the end of its process */
 #define MESSAGES_A_TURN 64 /* of control: signals have their turn however many it sends */
 
 /* What the roles are handed; the supervisor's copies are closed when they run. */
@@ -260,6 +262,25 @@ static int start_roles(struct supervisor *supervisor, struct hand_over *hand)
 	return 0;
 }
 
+/* A role is gone, or nearly: its socket closes a moment before the kernel says how it ended. */
+static void role_ended(struct supervisor *supervisor, pid_t *pid, const char *name)
+{
+	pid_t was = *pid;
+	int status = 0;
+
+	for (int waited = 0; waited < ROLE_PATIENCE_US; waited += 1000) {
+		if (waitpid(was, &status, WNOHANG) == was) {
+			*pid = 0;
+			break;
+		}
+		usleep(1000);
+	}
+	log_error("the %s process ended (status %#x), so ringfortd ends", name, status);
+	if (*pid == 0 && WIFSIGNALED(status))
+		tamper_killed(supervisor, name, was, WTERMSIG(status), false);
+	supervisor_end(supervisor, EX_SOFTWARE);
+}
+
 static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 {
 	struct supervisor *supervisor = userdata;
@@ -276,7 +297,7 @@ static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 			close_fd(fds[i]);
 	}
 	if (r < 0 && !supervisor->ending)
-		supervisor_end(supervisor, EX_SOFTWARE);
+		role_ended(supervisor, &supervisor->sensor_pid, "sensor");
 }
 
 /* Control asks for it when every hook is attached, or has had its time: the first time that is our start. */
@@ -310,27 +331,31 @@ static void on_control(evutil_socket_t fd, short what, void *userdata)
 			unit_message(supervisor->units[message.slot], &message);
 	}
 	if (r < 0 && !supervisor->ending)
-		supervisor_end(supervisor, EX_SOFTWARE);
+		role_ended(supervisor, &supervisor->control_pid, "control");
+}
+
+/* Without reaping: has it ended? */
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
 }
 
 static void on_child(evutil_socket_t signal_number, short what, void *userdata)
 {
 	struct supervisor *supervisor = userdata;
-	int status;
+	siginfo_t stopped = { 0 };
 
-	if (supervisor->sensor_pid > 0 &&
-	    waitpid(supervisor->sensor_pid, &status, WNOHANG) == supervisor->sensor_pid) {
-		supervisor->sensor_pid = 0;
-		log_error("the sensor ended (status %#x), so ringfortd ends", status);
-		supervisor_end(supervisor, EX_SOFTWARE);
-	}
-	if (supervisor->control_pid > 0 &&
-	    waitpid(supervisor->control_pid, &status, WNOHANG) == supervisor->control_pid) {
-		supervisor->control_pid = 0;
-		log_error("the control process ended (status %#x), so ringfortd ends", status);
-		supervisor_end(supervisor, EX_SOFTWARE);
-	}
+	if (has_ended(supervisor->sensor_pid))
+		role_ended(supervisor, &supervisor->sensor_pid, "sensor");
+	if (has_ended(supervisor->control_pid))
+		role_ended(supervisor, &supervisor->control_pid, "control");
 	gate_keeper_ended(&supervisor->gate);
+	for (uint32_t i = 0; i < supervisor->n_units; i++)
+		unit_released(supervisor->units[i]);
+	if (waitid(P_ALL, 0, &stopped, WSTOPPED | WNOHANG | WNOWAIT) == 0 && stopped.si_pid)
+		process_watch_look(supervisor);
 }
 
 static void on_signal(evutil_socket_t signal_number, short what, void *userdata)
@@ -382,8 +407,12 @@ static void remove_runtime(const struct paths *paths)
 
 static void close_all(struct supervisor *supervisor, struct hand_over *hand)
 {
+	const struct message ending = { .kind = MESSAGE_ENDING };
+
 	supervisor->ending = true;
 	service_stopping(&supervisor->service);
+	if (supervisor->control_fd >= 0)
+		message_send_fd(supervisor->control_fd, &ending, NULL, 0);
 	/* First: from now on nothing of ours is decided about. */
 	gate_keeper_close(&supervisor->gate);
 	units_stop(supervisor);
@@ -400,6 +429,22 @@ static void close_all(struct supervisor *supervisor, struct hand_over *hand)
 	if (hand->lock_fd >= 0)
 		remove_runtime(supervisor->paths);
 	close_fd(hand->lock_fd);
+}
+
+static void tell_last_life(struct supervisor *supervisor)
+{
+	const struct message_tamper killed = {
+		.what = RINGFORT_TAMPER_KILLED,
+		.healed = true,
+		.part = "daemon",
+		.detail = "the one before this one ended out of order: it or one of its processes was killed, or failed",
+	};
+	int r = last_life_begin(supervisor->paths->state);
+
+	if (r < 0)
+		log_warning("cannot tell whether the last ringfortd ended in order: %s, ignoring", strerror(-r));
+	else if (r > 0)
+		supervisor_tell_tamper(supervisor, &killed);
 }
 
 static int start(struct supervisor *supervisor, struct hand_over *hand)
@@ -429,11 +474,15 @@ static int start(struct supervisor *supervisor, struct hand_over *hand)
 	r = start_roles(supervisor, hand);
 	if (r < 0)
 		return r;
+	tell_last_life(supervisor);
 	hand_over_close(hand);
 	r = open_loop(supervisor);
 	if (r < 0)
 		return r;
-	return units_load(supervisor);
+	r = units_load(supervisor);
+	if (r == 0 && file_folders_watch(supervisor) < 0)
+		log_error("nobody can watch our files: %s, ignoring", strerror(errno));
+	return r;
 }
 
 int role_supervisor(const struct paths *paths, const struct config *config)
@@ -455,6 +504,8 @@ int role_supervisor(const struct paths *paths, const struct config *config)
 		supervisor.result = r == -EPERM || r == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 	} else {
 		gate_keeper_start(&supervisor.gate);
+		if (process_watch_start(&supervisor) < 0)
+			log_error("nobody can watch our processes, ignoring");
 		units_start(&supervisor);
 		log_info("ringfortd %s with %u solutions; control socket %s/control.sock",
 			 RINGFORT_VERSION, supervisor.n_units, paths->runtime);
@@ -462,5 +513,7 @@ int role_supervisor(const struct paths *paths, const struct config *config)
 			event_base_dispatch(supervisor.base);
 	}
 	close_all(&supervisor, &hand);
+	if (r == 0 && supervisor.result == 0)
+		last_life_end(paths->state);
 	return supervisor.result;
 }

@@ -4,6 +4,9 @@
 
 #include "base/log.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -44,4 +47,25 @@ void supervisor_tell_control(struct supervisor *supervisor, const struct message
 		log_error("cannot reach the control process: %s", strerror(-r));
 		supervisor_end(supervisor, EX_SOFTWARE);
 	}
+}
+
+void supervisor_tell_tamper(struct supervisor *supervisor, const struct message_tamper *tamper)
+{
+	const struct message message = { .kind = MESSAGE_TAMPER, .tamper = *tamper };
+	int r = supervisor->ending ? -EPIPE : message_send_fd(supervisor->control_fd, &message, NULL, 0);
+
+	/* Control may be what was tampered with: that is no reason to end. */
+	if (r < 0)
+		log_error("tampered with: %s: %s", tamper->part, tamper->detail);
+}
+
+void tamper_killed(struct supervisor *supervisor, const char *part, pid_t pid, int signal, bool healed)
+{
+	struct message_tamper tamper = { .what = RINGFORT_TAMPER_KILLED, .healed = healed, .pid = (uint32_t)pid };
+
+	snprintf(tamper.part, sizeof(tamper.part), "%s", part);
+	snprintf(tamper.detail, sizeof(tamper.detail), "by SIG%s%s; %s", sigabbrev_np(signal) ? sigabbrev_np(signal) : "?",
+		 signal == SIGKILL ? ", which may be the kernel's when memory runs out" : "",
+		 healed ? "it is started again" : "the daemon ends, and the service manager starts it again");
+	supervisor_tell_tamper(supervisor, &tamper);
 }

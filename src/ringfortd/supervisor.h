@@ -3,7 +3,7 @@
  * Supervisor - the state of the supervising process, shared by its files only.
  *
  * role-supervisor.c owns it: roles, signals, the loop; supervisor.c is what the others share.  units.c lets solutions live; content-probe.c
- * tries their content; selftest-run.c starts the marked child.
+ * tries their content; selftest-run.c starts the marked child; process-watch.c sees who lays hands on our processes.
  */
 #ifndef RINGFORT_RINGFORTD_SUPERVISOR_H
 #define RINGFORT_RINGFORTD_SUPERVISOR_H
@@ -68,6 +68,20 @@ struct visibility_class {
 	int writer_fd, reader_fd;
 };
 
+/* A process of ours as it was when it was looked at last. */
+struct watched_process {
+	pid_t pid;    /* 0: none */
+	pid_t tracer;
+	bool stopped;
+	int oom_score; /* as it was at first */
+};
+
+struct process_watch {
+	struct event *timer;
+	const char *cgroups; /* where version 2 is mounted, or NULL */
+	struct watched_process self, sensor, control, gate, units[MESSAGE_SLOTS];
+};
+
 struct supervisor {
 	const struct paths *paths;
 	const struct config *config;
@@ -82,6 +96,7 @@ struct supervisor {
 	uint32_t n_units;
 	struct gate_keeper gate;
 	struct service service;
+	struct process_watch watch;
 	pid_t selftest_pid;
 	int selftest_go, selftest_result; /* pipes to and from the child */
 	struct event *selftest_ended;
@@ -109,6 +124,7 @@ void units_start(struct supervisor *supervisor);
 void units_stop(struct supervisor *supervisor); /* kills all, waits for them, frees */
 void unit_input(struct unit *unit, const struct solution_input *input);
 void unit_message(struct unit *unit, const struct message *message);
+void unit_released(struct unit *unit); /* a child of ours can be buried: this one? */
 void unit_demoted(struct unit *unit); /* by the gate: it missed too often, or answered nonsense */
 
 #define UNIT_PROBE_FIRST_UID 64 /* users of content probes follow those of the solutions */
@@ -126,6 +142,21 @@ int unit_plan(const struct unit *unit, enum plan_purpose purpose, struct unit_pl
 /* content-probe.c */
 void content_probe_start(struct unit *unit);
 void content_probe_done(struct unit *unit);
+
+/* file-folders.c */
+int file_folders_watch(struct supervisor *supervisor); /* when the units are loaded */
+
+/* process-watch.c */
+int process_watch_start(struct supervisor *supervisor);
+/** process_watch_look() - at all processes of ours, now: the kernel said that one was stopped */
+void process_watch_look(struct supervisor *supervisor);
+
+/**
+ * supervisor_tell_tamper() - to control, for a finding; what control cannot take now is in our log only
+ * tamper_killed() - a process of ours was ended by a signal that we did not send
+ */
+void supervisor_tell_tamper(struct supervisor *supervisor, const struct message_tamper *tamper);
+void tamper_killed(struct supervisor *supervisor, const char *part, pid_t pid, int signal, bool healed);
 
 /* selftest-run.c */
 void selftest_run(struct supervisor *supervisor);

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -269,14 +270,30 @@ void unit_input(struct unit *unit, const struct solution_input *input)
 	tell_view(unit);
 }
 
+/* Its own processes cannot kill the first one of their pid namespace: it was somebody else. */
+static void tell_killed(const struct unit *unit, pid_t pid)
+{
+	char part[48];
+
+	if (unit->entry && unit->entry->share & SPAWN_SHARE_PID)
+		return;
+	snprintf(part, sizeof(part), "solution %s", unit->manifest.name);
+	tamper_killed(unit->supervisor, part, pid, SIGKILL, unit->machine.state == SOLUTION_STARTING);
+}
+
 static void on_ended(evutil_socket_t fd, short what, void *userdata)
 {
 	struct unit *unit = userdata;
 	struct solution_input input = { .event = SOLUTION_EXITED };
+	const pid_t pid = unit->process.pid;
+	const bool ours = unit->machine.killing;
 	struct spawned_exit end;
 
-	if (spawned_reap(&unit->process, &end) != 1)
+	/* Dead, and held by its tracer: until he lets go, which unit_released() hears of, it would be told again and again. */
+	if (spawned_reap(&unit->process, &end) != 1) {
+		event_del(unit->ended);
 		return;
+	}
 	if (unit->cgroup) {
 		cgroup_usage(unit->cgroup, &unit->usage);
 		input.out_of_memory = unit->usage.n_oom_kills > 0;
@@ -285,6 +302,14 @@ static void on_ended(evutil_socket_t fd, short what, void *userdata)
 	input.signal = end.signal;
 	unit_down(unit);
 	unit_input(unit, &input);
+	if (end.signal == SIGKILL && !ours && !input.out_of_memory)
+		tell_killed(unit, pid);
+}
+
+void unit_released(struct unit *unit)
+{
+	if (unit->ended && !event_pending(unit->ended, EV_READ, NULL))
+		event_add(unit->ended, NULL);
 }
 
 static void on_due(evutil_socket_t fd, short what, void *userdata)

@@ -9,6 +9,7 @@
 #include "probe.skel.h"
 
 #include <linux/io_uring.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 /* Calls that are younger than the headers of Debian 12. */
@@ -173,9 +174,10 @@ static uint64_t operations_of(uint64_t types)
 void probe_calls_fill(struct probe *probe, uint64_t types)
 {
 	static const struct probe_call none;
-	struct probe_call *calls = probe->bpf->data_calls->calls;
+	struct probe_call *calls = probe->calls;
 
-	probe->bpf->bss->uring_opcodes = operations_of(types);
+	probe->uring_opcodes = operations_of(types);
+	probe->bpf->bss->uring_opcodes = probe->uring_opcodes;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *row = &rows[i];
 		const struct probe_call *call = row->types & types ? &row->call : &none;
@@ -185,4 +187,5 @@ void probe_calls_fill(struct probe *probe, uint64_t types)
 		if (row->compat >= 0)
 			calls[PROBE_CALLS_COMPAT + row->compat] = *call;
 	}
+	memcpy(probe->bpf->data_calls->calls, calls, sizeof(probe->calls));
 }

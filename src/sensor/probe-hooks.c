@@ -148,6 +148,19 @@ int probe_hooks_choose(struct probe *probe)
 	return 0;
 }
 
+/* The kernel's number of a link; 0 when the descriptor is none. */
+static uint32_t link_id(const struct bpf_link *link, const struct bpf_program *program)
+{
+	struct bpf_link_info info = { 0 };
+	struct bpf_prog_info of = { 0 };
+	uint32_t size = sizeof(info), of_size = sizeof(of);
+
+	if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &size) < 0 ||
+	    bpf_obj_get_info_by_fd(bpf_program__fd(program), &of, &of_size) < 0 || info.prog_id != of.id)
+		return 0;
+	return info.id;
+}
+
 static void attach(struct probe *probe, size_t index)
 {
 	struct probe_hook_state *state = &probe->hooks[index];
@@ -156,6 +169,7 @@ static void attach(struct probe *probe, size_t index)
 		return;
 	state->link = bpf_program__attach(state->program);
 	state->failed = !state->link;
+	state->link_id = state->link ? link_id(state->link, state->program) : 0;
 	if (state->link)
 		return;
 	snprintf(state->why, sizeof(state->why), "%s: %s", hooks[index].name, strerror(errno));
@@ -168,6 +182,25 @@ static void detach(struct probe *probe, size_t index)
 	probe->hooks[index].link = NULL;
 }
 
+bool probe_hook_attached(const struct probe *probe, size_t index)
+{
+	const struct probe_hook_state *state = &probe->hooks[index];
+
+	return state->link && link_id(state->link, state->program) == state->link_id;
+}
+
+const char *probe_hook_again(struct probe *probe, size_t index)
+{
+	struct probe_hook_state *state = &probe->hooks[index];
+
+	/* Its descriptor may be somebody else's by now: it is not closed. */
+	bpf_link__disconnect(state->link);
+	bpf_link__destroy(state->link);
+	state->link = NULL;
+	attach(probe, index);
+	return hooks[index].name;
+}
+
 void probe_hooks_detach(struct probe *probe)
 {
 	for (size_t i = 0; i < N_HOOKS; i++)
@@ -178,6 +211,7 @@ int probe_attach(struct probe *probe, uint64_t types)
 {
 	uint64_t *subscribed = (uint64_t *)&probe->bpf->bss->subscribed;
 
+	probe->types = types;
 	/* Programs that stay must know of a type before the hook that brings it. */
 	__atomic_store_n(subscribed, types | probe->table_types, __ATOMIC_RELEASE);
 	probe_calls_fill(probe, types);

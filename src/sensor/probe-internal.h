@@ -17,6 +17,7 @@ struct probe_bpf; /* the skeleton */
 struct probe_hook_state {
 	struct bpf_program *program; /* NULL: this kernel has no such hook, or refuses it */
 	struct bpf_link *link;       /* NULL: not attached */
+	uint32_t link_id;            /* the kernel's number of it */
 	bool failed;                 /* could not be attached */
 	char why[128];               /* why it does not serve, or why no better one does */
 };
@@ -32,6 +33,10 @@ struct probe {
 	int epoll_fd;
 	unsigned int n_cpus;
 	uint64_t table_types;
+	uint64_t types;           /* as the programs were told */
+	uint64_t uring_opcodes;
+	struct probe_call calls[PROBE_CALLS];
+	uint64_t counted;         /* by all counters, when they were looked at last */
 	struct probe_counters *counters;
 	size_t counters_bytes;
 	void (*log)(void *userdata, const char *message);
@@ -45,6 +50,11 @@ void probe_log(const struct probe *probe, const char *format, ...)
 /** probe_hooks_choose() - before loading: keep of each hook the program that fits this kernel */
 int probe_hooks_choose(struct probe *probe);
 void probe_hooks_detach(struct probe *probe);
+
+/** probe_hook_attached() - does the kernel still know the link by our descriptor? */
+bool probe_hook_attached(const struct probe *probe, size_t index);
+/** probe_hook_again() - attach anew what was detached behind our back; the hook's name */
+const char *probe_hook_again(struct probe *probe, size_t index);
 
 /** probe_calls_fill() - tell the programs which calls and operations these types need */
 void probe_calls_fill(struct probe *probe, uint64_t types);

@@ -101,6 +101,21 @@ struct probe_description {
 void probe_describe(const struct probe *probe, uint32_t type,
 		    struct probe_description *ret_description);
 
+enum probe_harm_kind {
+	PROBE_LINK_DETACHED,
+	PROBE_MAP_CHANGED,
+};
+
+/* Something of ours in the kernel that was not as we had left it. */
+struct probe_harm {
+	enum probe_harm_kind kind;
+	const char *name; /* "tp_btf/sys_exit", "table of calls" */
+	bool healed;
+};
+
+/** probe_guard() - look at everything and mend it; told() hears what was not as it should be */
+void probe_guard(struct probe *probe, void (*told)(void *userdata, const struct probe_harm *harm), void *userdata);
+
 /* What we have in the kernel, as the kernel counts it. */
 struct probe_footprint {
 	uint32_t n_programs; /* loaded */

@@ -175,3 +175,11 @@ void ringbuf_give_back(struct ringbuf *ringbuf)
 	ringbuf->given = ringbuf->free;
 	__atomic_store_n(ringbuf->consumer, ringbuf->given, __ATOMIC_RELEASE);
 }
+
+bool ringbuf_guard(struct ringbuf *ringbuf)
+{
+	if (__atomic_load_n(ringbuf->consumer, __ATOMIC_RELAXED) == ringbuf->given)
+		return true;
+	__atomic_store_n(ringbuf->consumer, ringbuf->given, __ATOMIC_RELEASE);
+	return false;
+}

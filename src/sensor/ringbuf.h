@@ -39,4 +39,7 @@ void ringbuf_pop(struct ringbuf *ringbuf);
 /** ringbuf_give_back() - let the kernel write over all that was popped */
 void ringbuf_give_back(struct ringbuf *ringbuf);
 
+/** ringbuf_guard() - false: somebody else had written our position; it is right again */
+bool ringbuf_guard(struct ringbuf *ringbuf);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "sensor/account.h"
+#include "sensor/canary.h"
 #include "sensor/emit.h"
 #include "sensor/modify.h"
 #include "sensor/scan.h"
@@ -31,6 +32,7 @@
 #define GATHER_MS 3       /* from the wake-up to the drain */
 #define READINGS_PER_TICK 64
 #define FLUSH_LIMIT_NS 100000000ull
+#define SILENT_CANARIES 2 /* the kernel skips a run that interrupts another of the same program: one is no proof */
 #define ROUND_NS 3000000000ull
 
 enum source {
@@ -51,6 +53,9 @@ struct sensor {
 	uint64_t now_ns;    /* of the running drain */
 	uint64_t scanned_ns;
 	bool asleep;        /* the caller waits for the descriptor */
+	struct canary canary;
+	bool heard;         /* a canary has come back: not where pids are another namespace's */
+	uint32_t n_silent;  /* of the last ones did not, though one had before */
 	int modify_error;   /* why file.modify is unavailable, or 0 */
 
 	int epoll_fd;
@@ -78,6 +83,7 @@ static void handle_record(struct sensor *sensor, const struct probe_record *reco
 	struct followed followed;
 	uint32_t type = record->type;
 	uint64_t n_lost;
+	bool ours;
 
 	if (!ringfort_type_info(type)) {
 		emit_loss(&sensor->emitter, 0, 1, RINGFORT_LOSS_SKIPPED, sensor->now_ns);
@@ -93,7 +99,8 @@ static void handle_record(struct sensor *sensor, const struct probe_record *reco
 		return;
 	}
 	follow_record(sensor->follow, record, &followed);
-	if (!emit_wanted(&sensor->emitter, type) || followed.unchanged || is_own_modify(record))
+	ours = canary_is(&sensor->canary, record) || is_own_modify(record);
+	if (!emit_wanted(&sensor->emitter, type) || followed.unchanged || ours)
 		sensor->emitter.loss.n_excluded[type]++;
 	else if (!emit_record(&sensor->emitter, record, &followed))
 		emit_loss(&sensor->emitter, type, 1, RINGFORT_LOSS_SKIPPED, record->monotonic_ns);
@@ -308,6 +315,78 @@ int sensor_flush(struct sensor *sensor)
 	return 0;
 }
 
+/* ---- tampering ------------------------------------------------------------------------------------ */
+
+struct harm_hearer {
+	void (*told)(void *userdata, const struct sensor_harm *harm);
+	void *userdata;
+};
+
+static void on_harm(void *userdata, const struct probe_harm *harm)
+{
+	const struct harm_hearer *hearer = userdata;
+	const struct sensor_harm told = { .kind = harm->kind == PROBE_LINK_DETACHED ? SENSOR_LINK : SENSOR_MAP,
+					  .name = harm->name, .healed = harm->healed };
+
+	hearer->told(hearer->userdata, &told);
+}
+
+/* Births and deaths that the kernel had no room for, whoever wants to hear of them. */
+static uint64_t lost_births(const struct probe *probe)
+{
+	uint64_t n = 0;
+
+	for (unsigned int cpu = 0; cpu < probe_n_cpus(probe); cpu++) {
+		const uint64_t *n_lost = probe_counters(probe, cpu)->n_lost;
+
+		n += __atomic_load_n(&n_lost[ringfort_type_process_fork], __ATOMIC_RELAXED) +
+		     __atomic_load_n(&n_lost[ringfort_type_process_exit], __ATOMIC_RELAXED);
+	}
+	return n;
+}
+
+/* 1: our act came back; 0: all that was numbered came, but not this; -EAGAIN: it cannot be told now */
+static int try_canary(struct sensor *sensor)
+{
+	_cleanup_(freep) uint64_t *performed = NULL;
+	uint64_t lost = lost_births(sensor->probe);
+	int r = canary_fly(&sensor->canary);
+
+	/* Out of processes, or of turns. */
+	if (r < 0)
+		return -EAGAIN;
+	performed = account_snapshot(sensor->probe);
+	if (!performed)
+		return -ENOMEM;
+	r = sensor_flush(sensor);
+	if (r < 0)
+		return r;
+	if (sensor->canary.born)
+		return 1;
+	/* In a flood it may be among those that wait, or were lost and told. */
+	if (lost_births(sensor->probe) != lost ||
+	    !account_caught_up(&sensor->emitter.loss, sensor->probe, performed))
+		return -EAGAIN;
+	return 0;
+}
+
+int sensor_guard(struct sensor *sensor, void (*told)(void *userdata, const struct sensor_harm *harm), void *userdata)
+{
+	struct harm_hearer hearer = { .told = told, .userdata = userdata };
+	const struct sensor_harm silence = { .kind = SENSOR_STREAM, .name = "stream of events" };
+	int r;
+
+	probe_guard(sensor->probe, on_harm, &hearer);
+	r = try_canary(sensor);
+	if (r < 0)
+		return r == -EAGAIN ? 0 : r;
+	sensor->heard |= r > 0;
+	sensor->n_silent = r == 0 && sensor->heard ? sensor->n_silent + 1 : 0;
+	if (sensor->n_silent == SILENT_CANARIES)
+		told(userdata, &silence);
+	return 0;
+}
+
 /* ---- subscribing ---------------------------------------------------------------------------------- */
 
 static void subscribe_modify(struct sensor *sensor, bool wanted)
@@ -414,6 +493,11 @@ int sensor_backstop_fd(const struct sensor *sensor)
 struct table *sensor_table(struct sensor *sensor)
 {
 	return sensor->table;
+}
+
+struct probe *sensor_probe(struct sensor *sensor)
+{
+	return sensor->probe;
 }
 
 int sensor_fd(const struct sensor *sensor)

@@ -65,6 +65,22 @@ struct sensor_statistics {
 
 void sensor_statistics(const struct sensor *sensor, struct sensor_statistics *ret_statistics);
 
+/* Something of ours in the kernel that was not as we had left it, or `stream`: events no longer come. */
+struct sensor_harm {
+	enum { SENSOR_LINK, SENSOR_MAP, SENSOR_STREAM } kind;
+	const char *name;
+	bool healed;
+};
+
+/**
+ * sensor_guard() - look at hooks and maps, mend them, and see whether an act of our own comes back
+ *
+ * The second act in a row that does not tells that the stream has stopped.
+ *
+ * Return: 0, or a negative errno of sensor_flush().
+ */
+int sensor_guard(struct sensor *sensor, void (*told)(void *userdata, const struct sensor_harm *harm), void *userdata);
+
 /** sensor_mark_selftest() - events of this process and its descendants carry RINGFORT_FLAG_SELFTEST */
 void sensor_mark_selftest(struct sensor *sensor, uint32_t pid, uint64_t start_ns);
 

@@ -295,7 +295,7 @@ static void hostile_records_are_refused(void)
 	builder_begin(&b, ringfort_type_process_exec);
 	b.head.type = 0;
 	assert(assemble_check(assembler, &b.head) == -EBADMSG);
-	b.head.type = 62;
+	b.head.type = 61;
 	assert(assemble_check(assembler, &b.head) == -EBADMSG);
 	b.head.type = UINT16_MAX;
 	assert(assemble_check(assembler, &b.head) == -EBADMSG);
