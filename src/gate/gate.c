@@ -6,10 +6,12 @@
 #include "gate/cache.h"
 #include "gate/fan.h"
 #include "gate/mounts.h"
+#include "gate/net-gate.h"
 #include "gate/question.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -27,6 +29,7 @@
 enum source {
 	SOURCE_FAN = DECISION_VOICES,
 	SOURCE_TIMER,
+	SOURCE_NET,
 };
 
 struct gate {
@@ -418,6 +421,14 @@ static void take_answer(struct gate *gate, struct voter *voter, const struct ask
 	advance(gate, question);
 }
 
+/* What is too much is the operator's to see, not nonsense. */
+static void take_rules(struct gate *gate, struct voter *voter)
+{
+	if (!gate->options.net || net_gate_take(gate->options.net, voter->terms.slot, voter->rules,
+						voter->rules_bytes) == -EBADMSG)
+		wrong(gate, voter);
+}
+
 static void hear(struct gate *gate, struct voter *voter)
 {
 	struct ask_answer told;
@@ -432,6 +443,8 @@ static void hear(struct gate *gate, struct voter *voter)
 			take_answer(gate, voter, &told);
 		else if (r == VOTER_CHANGED)
 			gate_forget(gate);
+		else if (r == VOTER_RULES)
+			take_rules(gate, voter);
 		else
 			wrong(gate, voter);
 	}
@@ -481,6 +494,8 @@ static int serve(struct gate *gate, uint32_t source)
 		r = read_events(gate);
 	else if (source == SOURCE_TIMER)
 		expire(gate);
+	else if (source == SOURCE_NET)
+		net_gate_process(gate->options.net);
 	else if (gate->voters[source])
 		hear(gate, gate->voters[source]);
 	return r < 0 ? r : 0;
@@ -537,6 +552,8 @@ int gate_guard(struct gate *gate, uint32_t place, int file)
 
 int gate_own(struct gate *gate, uint32_t pid, bool add)
 {
+	if (gate->options.net)
+		net_gate_own(gate->options.net, pid, add);
 	for (uint32_t i = 0; i < gate->n_own; i++) {
 		if (gate->own[i] != pid)
 			continue;
@@ -559,13 +576,24 @@ void gate_forget(struct gate *gate)
 		gate->n_remembered = 0;
 }
 
+static void tell_net(struct gate *gate, const struct voter_terms *terms)
+{
+	struct net_terms net = { .slot = terms->slot, .run = terms->run, .granted = terms->net,
+				 .mode = terms->mode, .miss = terms->miss };
+
+	snprintf(net.name, sizeof(net.name), "%s", terms->name ? terms->name : "");
+	if (gate->options.net)
+		net_gate_up(gate->options.net, &net);
+}
+
 int gate_voter_up(struct gate *gate, const struct voter_terms *terms, struct voter_channel *channel)
 {
 	struct voter *voter;
 	int r;
 
 	assert(terms->slot < DECISION_VOICES);
-	gate_voter_down(gate, terms->slot);
+	if (gate->voters[terms->slot])
+		gate_voter_down(gate, terms->slot, false);
 	r = voter_open(&voter, terms, channel, &gate->numbers->voices[terms->slot]);
 	if (r < 0)
 		return r;
@@ -575,6 +603,7 @@ int gate_voter_up(struct gate *gate, const struct voter_terms *terms, struct vot
 		return r;
 	}
 	gate->voters[terms->slot] = voter;
+	tell_net(gate, terms);
 	gate_forget(gate);
 	return 0;
 }
@@ -597,13 +626,17 @@ static void release_from(struct gate *gate, uint32_t slot)
 	}
 }
 
-void gate_voter_down(struct gate *gate, uint32_t slot)
+/* One that this gate never saw may have left rules with an earlier one. */
+void gate_voter_down(struct gate *gate, uint32_t slot, bool stopped)
 {
-	if (!gate->voters[slot])
-		return;
 	gate->now_ns = clock_ns(CLOCK_MONOTONIC);
 	/* Its last words may lie there. */
-	hear(gate, gate->voters[slot]);
+	if (gate->voters[slot])
+		hear(gate, gate->voters[slot]);
+	if (gate->options.net)
+		net_gate_down(gate->options.net, slot, stopped);
+	if (!gate->voters[slot])
+		return;
 	release_from(gate, slot);
 	gate->voters[slot]->numbers->acts = gate->voters[slot]->numbers->demoted = 0;
 	gate->voters[slot] = voter_close(gate->voters[slot]);
@@ -621,6 +654,8 @@ void gate_open(struct gate *gate, bool open)
 	struct question *question, *later;
 
 	gate->numbers->open = open;
+	if (gate->options.net)
+		net_gate_open(gate->options.net, open);
 	gate_forget(gate);
 	if (!open)
 		return;
@@ -661,6 +696,8 @@ static int open_parts(struct gate *gate)
 		r = watch(gate, gate->group, SOURCE_FAN);
 	if (r == 0)
 		r = watch(gate, gate->timer_fd, SOURCE_TIMER);
+	if (r == 0 && gate->options.net)
+		r = watch(gate, net_gate_fd(gate->options.net), SOURCE_NET);
 	return r;
 }
 

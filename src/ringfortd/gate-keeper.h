@@ -26,6 +26,8 @@ struct gate_keeper {
 	pid_t pid;             /* 0: none runs */
 	int fd;                /* messages */
 	int history_writer, history_reader; /* -1: there is no gate on this host */
+	int book;              /* rules about the network, over the gate's lives; -1: nobody may set any */
+	int denials;           /* map of event/denial.h, for gate and sensor; or -1 */
 	uint32_t n_lives;
 	uint32_t n_failed;     /* lives in a row that were too short to be one */
 	uint64_t born_ns, alive_ns;

@@ -27,6 +27,7 @@ struct probe_options {
 	const char *const *env; /* names of the environment variables to report; a name that ends in '*' is a prefix */
 	size_t n_env;           /* at most 32, of 2 to 30 bytes each, else -EINVAL */
 	uint32_t host_mnt_ns;   /* inode of the host's mount namespace */
+	int denials_fd;         /* map of event/denial.h; 0 or less: nobody fills one */
 	/* Told why something does not load or attach, and what libbpf says; may be NULL. */
 	void (*log)(void *userdata, const char *message);
 	void *userdata;
