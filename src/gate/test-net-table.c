@@ -69,15 +69,17 @@ static struct net_act act_to(const char *text)
 	return act;
 }
 
-static struct net_outcome walk_it(const struct net_act *act)
+static struct net_walk walk_it(const struct net_act *act)
 {
 	struct net_walk walk = { .table = &table, .act = *act };
 	uint32_t steps = 0;
 
-	net_walk_begin(&walk);
+	net_walk_begin(&walk, net_find(&table, act));
 	while (!net_walk_step(&walk))
 		assert(++steps < NET_STEPS);
-	return net_walk_end(&walk);
+	for (uint32_t party = 0; party < NET_PARTIES && !net_walk_hear(&walk, party); party++)
+		;
+	return walk;
 }
 
 static bool denied(const char *text)
@@ -161,7 +163,7 @@ static void shadow_is_told_and_denies_nothing(void)
 {
 	struct ask_net_rule deny = rule_of("192.0.2.0/24", RINGFORT_VERDICT_DENY);
 	struct net_act act = act_to("192.0.2.1");
-	struct net_outcome outcome;
+	struct net_walk outcome;
 
 	begin();
 	set_rules(1, DECISION_SHADOW, &deny, 1);
@@ -378,7 +380,7 @@ static void a_table_says_what_its_rules_say_one_by_one(void)
 		net_compile(&table, &sets, NULL, 0);
 		for (int i = 0; i < 300; i++, n_acts++) {
 			struct net_act act = random_act();
-			struct net_outcome outcome = walk_it(&act);
+			struct net_walk outcome = walk_it(&act);
 
 			assert(slot_of(outcome.denied) == oracle(&act, DECISION_ENFORCE));
 			assert(slot_of(outcome.shadow) == oracle(&act, DECISION_SHADOW));

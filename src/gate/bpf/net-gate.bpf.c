@@ -75,6 +75,11 @@ static long step(uint32_t index, void *walk)
 	return net_walk_step(walk);
 }
 
+static long hear(uint32_t party, void *walk)
+{
+	return net_walk_hear(walk, party);
+}
+
 /* What is decided, copied out of a table that may be another by then. */
 struct verdict {
 	struct net_match match;
@@ -90,30 +95,38 @@ static __always_inline void copy_match(struct verdict *verdict, const struct net
 	verdict->match.what = rule->what;
 }
 
+/* Functions that are not static the verifier looks at once, not wherever they are called. */
+__noinline uint32_t find_node(const struct net_act *act, uint32_t which)
+{
+	const struct net_table *table = bpf_map_lookup_elem(&tables, &which);
+
+	return table && act ? net_find(table, act) : NET_NONE;
+}
+
 /* 0 where the table was written meanwhile. */
-static __noinline int decide(const struct net_act *act, struct verdict *verdict)
+__noinline int decide(const struct net_act *act, struct verdict *verdict)
 {
 	uint32_t which = *(volatile uint32_t *)&active, version;
-	struct net_walk walk = { .act = *act };
+	struct net_walk walk = { 0 };
 	const struct net_table *table = bpf_map_lookup_elem(&tables, &which);
-	struct net_outcome outcome;
 
-	verdict->match.what = 0;
-	if (!table)
+	if (!table || !act || !verdict)
 		return 1;
+	walk.act = *act;
+	verdict->match.what = 0;
 	version = *(volatile const uint32_t *)&table->version;
 	fence();
 	if (version & 1)
 		return 0;
 	walk.table = table;
-	net_walk_begin(&walk);
+	net_walk_begin(&walk, find_node(act, which));
 	bpf_loop(NET_STEPS, step, &walk, 0);
-	outcome = net_walk_end(&walk);
-	if (outcome.denied != NET_NONE) {
-		copy_match(verdict, table, outcome.denied);
-		__builtin_memcpy(verdict->denial.text, table->text[outcome.denied & (NET_RULES - 1)], DENIAL_TEXT);
-	} else if (outcome.shadow != NET_NONE) {
-		copy_match(verdict, table, outcome.shadow);
+	bpf_loop(NET_PARTIES, hear, &walk, 0);
+	if (walk.denied != NET_NONE) {
+		copy_match(verdict, table, walk.denied);
+		__builtin_memcpy(verdict->denial.text, table->text[walk.denied & (NET_RULES - 1)], DENIAL_TEXT);
+	} else if (walk.shadow != NET_NONE) {
+		copy_match(verdict, table, walk.shadow);
 	}
 	fence();
 	return *(volatile const uint32_t *)&table->version == version;
@@ -145,11 +158,13 @@ static __always_inline void leave_denial(struct bpf_sock_addr *ctx, struct verdi
 	bpf_map_update_elem(&denials, &cookie, &verdict->denial, BPF_ANY);
 }
 
-static __noinline int ask(struct bpf_sock_addr *ctx, const struct net_act *act, uint32_t number)
+__noinline int ask(struct bpf_sock_addr *ctx, const struct net_act *act, uint32_t number)
 {
 	struct verdict verdict = { 0 };
 	int whole = 0;
 
+	if (!act)
+		return DENY;
 	for (int i = 0; i < TRIES && !whole; i++)
 		whole = decide(act, &verdict);
 	/* Somebody rewrites the tables as fast as we look: a denial that was missed would be worse. */
@@ -187,6 +202,14 @@ static __always_inline bool begin(const struct bpf_sock_addr *ctx, struct net_ac
 	return true;
 }
 
+/* The compiler knows that ask() says 0 or 1; the verifier has to be shown. */
+static __always_inline int asked(struct bpf_sock_addr *ctx, const struct net_act *act, uint32_t number)
+{
+	volatile int verdict = ask(ctx, act, number);
+
+	return verdict == ALLOW ? ALLOW : DENY;
+}
+
 /* For others than bind the kernel takes "any" for the host itself. */
 static __always_inline int ask4(struct bpf_sock_addr *ctx, struct net_act *act, uint32_t ip, uint32_t number)
 {
@@ -195,7 +218,7 @@ static __always_inline int ask4(struct bpf_sock_addr *ctx, struct net_act *act, 
 	act->family = NET_IP4;
 	act->high = 0;
 	act->low = MAPPED | ip;
-	return ask(ctx, act, number);
+	return asked(ctx, act, number);
 }
 
 static __always_inline int ask6(struct bpf_sock_addr *ctx, struct net_act *act, uint64_t high, uint64_t low,
@@ -208,7 +231,7 @@ static __always_inline int ask6(struct bpf_sock_addr *ctx, struct net_act *act, 
 	act->family = NET_IP6;
 	act->high = high;
 	act->low = low;
-	return ask(ctx, act, number);
+	return asked(ctx, act, number);
 }
 
 static __always_inline int on_ip4(struct bpf_sock_addr *ctx, uint32_t number)

@@ -2,7 +2,8 @@
 /*
  * Net walk - one decision by a table: the very steps that the kernel runs, which the unit tests run too.
  *
- * net_walk_begin(), net_walk_step() until it returns 1 (at most NET_STEPS times), net_walk_end().  Indices
+ * net_find(), net_walk_begin(), net_walk_step() until it returns 1 (at most NET_STEPS times),
+ * net_walk_hear() for each party.  Indices
  * are masked before each use: that is what the verifier understands, and what keeps a table that changes
  * under our eyes from leading anywhere.
  */
@@ -19,6 +20,8 @@ struct net_walk {
 	struct net_act act;
 	uint32_t node;
 	uint32_t at, end; /* in the rules of the node */
+	uint32_t denied;  /* the rule that denies, and */
+	uint32_t shadow;  /* the first that would in shadow; or NET_NONE */
 	uint32_t best[NET_PARTIES]; /* order << 16 | rule, the least; NET_UNHEARD */
 };
 
@@ -53,14 +56,19 @@ NET_INLINE void net_walk_enter(struct net_walk *walk)
 	walk->end = walk->at + node->n;
 }
 
-NET_INLINE void net_walk_begin(struct net_walk *walk)
+/* The longest prefix around the address, or NET_NONE. */
+NET_INLINE uint32_t net_find(const struct net_table *table, const struct net_act *act)
 {
-	const struct net_table *table = walk->table;
+	return table->innermost[net_interval(table, act) & (2 * NET_BOUNDS - 1)];
+}
 
+NET_INLINE void net_walk_begin(struct net_walk *walk, uint32_t node)
+{
 	for (uint32_t i = 0; i < NET_PARTIES; i++)
 		walk->best[i] = NET_UNHEARD;
-	walk->node = table->innermost[net_interval(table, &walk->act) & (2 * NET_BOUNDS - 1)];
+	walk->node = node;
 	walk->at = walk->end = 0;
+	walk->denied = walk->shadow = NET_NONE;
 	if (walk->node != NET_NONE)
 		net_walk_enter(walk);
 }
@@ -97,31 +105,27 @@ NET_INLINE int net_walk_step(struct net_walk *walk)
 	return 0;
 }
 
-/* What the parties say together: the rule that denies, and the first that would in shadow; or NET_NONE. */
-struct net_outcome {
-	uint32_t denied;
-	uint32_t shadow;
-};
-
-NET_INLINE struct net_outcome net_walk_end(const struct net_walk *walk)
+/*
+ * What one party says, party after party: its first rule that fits.  1: the operator protects, nobody else is
+ * heard.
+ */
+NET_INLINE int net_walk_hear(struct net_walk *walk, uint32_t party)
 {
-	struct net_outcome outcome = { NET_NONE, NET_NONE };
+	uint32_t entry = walk->best[party & (NET_PARTIES - 1)], what;
 
-	for (uint32_t party = 0; party < NET_PARTIES; party++) {
-		uint32_t index = walk->best[party] & (NET_RULES - 1);
-		uint32_t what;
-
-		if (walk->best[party] == NET_UNHEARD)
-			continue;
-		what = walk->table->rules[index].what;
-		if (what & NET_PROTECT)
-			break;
-		if (what & NET_SHADOW && what & NET_DENY && outcome.shadow == NET_NONE)
-			outcome.shadow = index;
-		else if (!(what & NET_SHADOW) && what & NET_DENY && outcome.denied == NET_NONE)
-			outcome.denied = index;
-	}
-	return outcome;
+	if (entry == NET_UNHEARD)
+		return 0;
+	entry &= NET_RULES - 1;
+	what = walk->table->rules[entry].what;
+	if (what & NET_PROTECT)
+		return 1;
+	if (!(what & NET_DENY))
+		return 0;
+	if (what & NET_SHADOW)
+		walk->shadow = walk->shadow == NET_NONE ? entry : walk->shadow;
+	else
+		walk->denied = walk->denied == NET_NONE ? entry : walk->denied;
+	return 0;
 }
 
 #endif
