@@ -86,6 +86,8 @@ static void state_cell(struct table *table, const json_t *solution)
 {
 	if (tree_bool(solution, "demoted"))
 		table_cell(table, INK_RED, "demoted");
+	else if (json_array_size(json_object_get(solution, "acts")) == 0 && number(solution, "net_rules"))
+		table_cell(table, INK_GREEN, "rules");
 	else if (json_array_size(json_object_get(solution, "acts")) == 0)
 		table_cell(table, INK_DIM, "left");
 	else
