@@ -121,7 +121,7 @@ __noinline int decide(const struct net_act *act, struct verdict *verdict)
 	walk.table = table;
 	net_walk_begin(&walk, find_node(act, which));
 	bpf_loop(NET_STEPS, step, &walk, 0);
-	bpf_loop(NET_PARTIES, hear, &walk, 0);
+	bpf_loop(table->n_parties < NET_PARTIES ? table->n_parties : NET_PARTIES, hear, &walk, 0);
 	if (walk.denied != NET_NONE) {
 		copy_match(verdict, table, walk.denied);
 		__builtin_memcpy(verdict->denial.text, table->text[walk.denied & (NET_RULES - 1)], DENIAL_TEXT);
