@@ -16,13 +16,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct net_table table;
 
+static uint32_t find(const struct net_act *act)
+{
+	struct net_search search = { .table = &table, .act = *act, .step = NET_BOUNDS };
+
+	for (int i = 0; i < NET_BISECTIONS; i++)
+		net_search_step(&search);
+	return net_search_end(&search);
+}
+
 static void walk(uint64_t high, uint64_t low, uint32_t act)
 {
 	struct net_walk walk = { .table = &table,
 				 .act = { .high = high, .low = low, .act = act, .family = NET_IP4 | NET_IP6, .port = 1 } };
 	uint32_t steps = 0;
 
-	net_walk_begin(&walk, net_find(&table, &walk.act));
+	net_walk_begin(&walk, find(&walk.act));
 	while (!net_walk_step(&walk))
 		assert(++steps < NET_STEPS);
 	for (uint32_t party = 0; party < NET_PARTIES && !net_walk_hear(&walk, party); party++)

@@ -69,12 +69,21 @@ static struct net_act act_to(const char *text)
 	return act;
 }
 
+static uint32_t find(const struct net_act *act)
+{
+	struct net_search search = { .table = &table, .act = *act, .step = NET_BOUNDS };
+
+	for (int i = 0; i < NET_BISECTIONS; i++)
+		net_search_step(&search);
+	return net_search_end(&search);
+}
+
 static struct net_walk walk_it(const struct net_act *act)
 {
 	struct net_walk walk = { .table = &table, .act = *act };
 	uint32_t steps = 0;
 
-	net_walk_begin(&walk, net_find(&table, act));
+	net_walk_begin(&walk, find(act));
 	while (!net_walk_step(&walk))
 		assert(++steps < NET_STEPS);
 	for (uint32_t party = 0; party < NET_PARTIES && !net_walk_hear(&walk, party); party++)

@@ -70,6 +70,12 @@ static __always_inline void fence(void)
 	(void)seen;
 }
 
+static long bisect(uint32_t index, void *search)
+{
+	net_search_step(search);
+	return 0;
+}
+
 static long step(uint32_t index, void *walk)
 {
 	return net_walk_step(walk);
@@ -98,9 +104,13 @@ static __always_inline void copy_match(struct verdict *verdict, const struct net
 /* Functions that are not static the verifier looks at once, not wherever they are called. */
 __noinline uint32_t find_node(const struct net_act *act, uint32_t which)
 {
-	const struct net_table *table = bpf_map_lookup_elem(&tables, &which);
+	struct net_search search = { .table = bpf_map_lookup_elem(&tables, &which), .step = NET_BOUNDS };
 
-	return table && act ? net_find(table, act) : NET_NONE;
+	if (!search.table || !act)
+		return NET_NONE;
+	search.act = *act;
+	bpf_loop(NET_BISECTIONS, bisect, &search, 0);
+	return net_search_end(&search);
 }
 
 /* 0 where the table was written meanwhile. */

@@ -68,8 +68,6 @@ struct net_table {
 	uint32_t n_parties;
 	uint32_t n_rules;
 	uint32_t n_nodes;
-	uint32_t zero; /* always, which the verifier cannot know: see net_interval() */
-	uint32_t reserved;
 	struct net_bound bounds[NET_BOUNDS]; /* ascending, without 0 */
 	uint16_t innermost[2 * NET_BOUNDS];  /* node of the interval before bound 0, 1, ...; or NET_NONE */
 	struct net_node nodes[NET_NODES];

@@ -2,9 +2,10 @@
 /*
  * Net walk - one decision by a table: the very steps that the kernel runs, which the unit tests run too.
  *
- * net_find(), net_walk_begin(), net_walk_step() until it returns 1 (at most NET_STEPS times),
- * net_walk_hear() for each party.  Indices
- * are masked before each use: that is what the verifier understands, and what keeps a table that changes
+ * net_search_step() NET_BISECTIONS times from step NET_BOUNDS, net_search_end(); net_walk_begin(),
+ * net_walk_step() until it returns 1 (at most NET_STEPS times), net_walk_hear() for each party.  In the kernel
+ * each of these steps is a callback: the verifier looks at it a few times, not at what all of them may make of
+ * each other.  Indices are masked before each use, which it understands, and which keeps a table that changes
  * under our eyes from leading anywhere.
  */
 #ifndef RINGFORT_GATE_BPF_NET_WALK_H
@@ -13,6 +14,7 @@
 #include "net-table.h"
 
 #define NET_STEPS (NET_RULES + NET_MAX_DEPTH)
+#define NET_BISECTIONS 13 /* of NET_BOUNDS */
 #define NET_INLINE static inline __attribute__((always_inline))
 
 struct net_walk {
@@ -30,22 +32,22 @@ NET_INLINE int net_before(const struct net_bound *bound, const struct net_act *a
 	return bound->high < act->high || (bound->high == act->high && bound->low <= act->low);
 }
 
-/*
- * How many bounds there are at the address or before it.  The verifier would follow each outcome of each step
- * with the number that it makes, 2^13 ways; after the addition they are all the same to it.
- */
-NET_INLINE uint32_t net_interval(const struct net_table *table, const struct net_act *act)
+/* How many bounds there are at the address or before it, by bisection: NET_BISECTIONS steps. */
+struct net_search {
+	const struct net_table *table;
+	struct net_act act;
+	uint32_t at;
+	uint32_t step;
+};
+
+NET_INLINE void net_search_step(struct net_search *search)
 {
-	uint32_t n = table->n_bounds, at = 0;
+	const struct net_table *table = search->table;
+	uint32_t next = search->at + search->step;
 
-	for (uint32_t step = NET_BOUNDS; step; step >>= 1) {
-		uint32_t next = at + step;
-
-		if (next <= n && net_before(&table->bounds[(next - 1) & (NET_BOUNDS - 1)], act))
-			at = next;
-		at = (at + table->zero) & (2 * NET_BOUNDS - 1);
-	}
-	return at;
+	if (next <= table->n_bounds && net_before(&table->bounds[(next - 1) & (NET_BOUNDS - 1)], &search->act))
+		search->at = next;
+	search->step >>= 1;
 }
 
 NET_INLINE void net_walk_enter(struct net_walk *walk)
@@ -57,9 +59,9 @@ NET_INLINE void net_walk_enter(struct net_walk *walk)
 }
 
 /* The longest prefix around the address, or NET_NONE. */
-NET_INLINE uint32_t net_find(const struct net_table *table, const struct net_act *act)
+NET_INLINE uint32_t net_search_end(const struct net_search *search)
 {
-	return table->innermost[net_interval(table, act) & (2 * NET_BOUNDS - 1)];
+	return search->table->innermost[search->at & (2 * NET_BOUNDS - 1)];
 }
 
 NET_INLINE void net_walk_begin(struct net_walk *walk, uint32_t node)
