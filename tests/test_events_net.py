@@ -13,7 +13,7 @@ for _family in ("inet", "inet6"):
         with Listener(family) as listener:
             act = Act("connect", "stream", family, listener.port)
         act.expect("net.connect", {"protocol": "tcp", "local": end_is(family, act.told["port"]),
-                                   "remote": end_is(family, listener.port), "error": 0})
+                                   "remote": end_is(family, listener.port), "error": 0, "denied_by": ""})
         act.expect_types(net_connect=1)
     case(f"net.connect tells both ends of a TCP connection ({_family})")(_connects)
 
@@ -25,23 +25,23 @@ for _family in ("inet", "inet6"):
         act.expect("net.connect", {"protocol": "tcp",
                                    "local": lambda end: end["family"] == family and
                                    end["ip"] in (ip_text(family), any_ip(family)),
-                                   "remote": end_is(family, port), "error": 111})
+                                   "remote": end_is(family, port), "error": 111, "denied_by": ""})
     case(f"net.connect that is refused is told with its error ({_family})")(_refused)
 
     def _udp(family=_family):
         act = Act("connect", "dgram", family, 9)
         act.expect("net.connect", {"protocol": "udp", "local": end_is(family, act.told["port"]),
-                                   "remote": end_is(family, 9), "error": 0})
+                                   "remote": end_is(family, 9), "error": 0, "denied_by": ""})
     case(f"net.connect tells of a UDP socket that gets its peer ({_family})")(_udp)
 
     def _binds(family=_family):
         act = Act("bind", "stream", family, 0)
-        act.expect("net.bind", {"protocol": "tcp", "local": end_is(family, act.told["port"]), "error": 0})
+        act.expect("net.bind", {"protocol": "tcp", "local": end_is(family, act.told["port"]), "error": 0, "denied_by": ""})
         act.expect_types(net_bind=1)
         with Listener(family) as listener:
             act = Act("bind", "stream", family, listener.port)
         equal(act.told["error"], 98, "errno")
-        act.expect("net.bind", {"protocol": "tcp", "local": end_is(family, listener.port), "error": 98})
+        act.expect("net.bind", {"protocol": "tcp", "local": end_is(family, listener.port), "error": 98, "denied_by": ""})
     case(f"net.bind tells the address, and the error where it is taken ({_family})")(_binds)
 
     def _listens(family=_family):
@@ -64,7 +64,7 @@ def connect_later():
     with Listener("inet") as listener:
         act = Act("connect-later", "inet", listener.port)
     act.expect("net.connect", {"protocol": "tcp", "local": end_is("inet", act.told["port"]),
-                               "remote": end_is("inet", listener.port), "error": act.told["error"]})
+                               "remote": end_is("inet", listener.port), "error": act.told["error"], "denied_by": ""})
     require(act.told["error"] in (0, 115), "errno")
 
 
@@ -74,11 +74,11 @@ for _name, _sentence in (("sock", "a path"), ("@ringfort-test-%d" % os.getpid(),
         with Listener("unix", name):
             act = Act("connect", "stream", "unix", name)
         act.expect("net.connect", {"protocol": "ip", "local": end_is("unix"),
-                                   "remote": end_is("unix", path=name), "error": 0})
+                                   "remote": end_is("unix", path=name), "error": 0, "denied_by": ""})
         act.expect_types(net_connect=1)
         other = name + "-b"
         act = Act("bind", "stream", "unix", other)
-        act.expect("net.bind", {"protocol": "ip", "local": end_is("unix", path=other), "error": 0})
+        act.expect("net.bind", {"protocol": "ip", "local": end_is("unix", path=other), "error": 0, "denied_by": ""})
         other = name + "-l"
         act = Act("listen", 3, "unix", other)
         act.expect("net.listen", {"protocol": "ip", "local": end_is("unix", path=other), "backlog": 3})
@@ -93,7 +93,7 @@ for _name, _sentence in (("sock", "a path"), ("@ringfort-test-%d" % os.getpid(),
 def unix_failed():
     act = Act("connect", "stream", "unix", name_of("no-socket"))
     act.expect("net.connect", {"protocol": "ip", "local": end_is("unix"),
-                               "remote": end_is("unix", path=name_of("no-socket")), "error": 2})
+                               "remote": end_is("unix", path=name_of("no-socket")), "error": 2, "denied_by": ""})
 
 
 closing_cases(('net',))

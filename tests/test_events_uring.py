@@ -78,12 +78,12 @@ def uring_connect():
     with Listener("inet") as listener:
         act = uring("connect", listener.port)
     act.expect("net.connect", {"protocol": "tcp", "local": end_is("inet", act.told["port"]),
-                               "remote": end_is("inet", listener.port), "error": 0},
+                               "remote": end_is("inet", listener.port), "error": 0, "denied_by": ""},
                via="io_uring", tid=worker(act))
     act = uring("connect", listener.port)
     equal(act.told["error"], 111, "errno")
     act.expect("net.connect", {"protocol": "tcp", "local": lambda end: end["family"] == "inet",
-                               "remote": end_is("inet", listener.port), "error": 111},
+                               "remote": end_is("inet", listener.port), "error": 111, "denied_by": ""},
                via="io_uring", tid=worker(act))
 
 
@@ -98,7 +98,7 @@ def uring_serve():
         listening = uring("listen")
     except lib.Failure as failure:
         raise lib.Skip(f"this kernel's io_uring cannot bind and listen: {failure}")
-    act.expect("net.bind", {"protocol": "tcp", "local": end_is("inet", act.told["port"]), "error": 0},
+    act.expect("net.bind", {"protocol": "tcp", "local": end_is("inet", act.told["port"]), "error": 0, "denied_by": ""},
                via="io_uring", tid=worker(act))
     listening.expect("net.listen", {"protocol": "tcp", "local": end_is("inet", listening.told["port"]),
                                     "backlog": 7}, via="io_uring", tid=worker(listening))

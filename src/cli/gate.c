@@ -86,6 +86,7 @@ static void print_numbers(const struct screen *screen, const json_t *gate)
 		{ "overflow", "not asked: a file did not open, or memory was short", INK_RED },
 		{ "unguarded", "ran without a verdict", INK_RED },
 		{ "unanswered", "given up by who asked", INK_PLAIN },
+		{ "net_untold", "denied by network rules, and counted for no solution", INK_RED },
 		{ "pending", "waiting now", INK_PLAIN },
 	};
 	_cleanup_(table_freep) struct table *table = table_new(">N WHAT");
@@ -104,6 +105,8 @@ static void state_cell(struct table *table, const json_t *solution)
 {
 	if (tree_bool(solution, "demoted"))
 		table_cell(table, INK_RED, "demoted");
+	else if (json_array_size(json_object_get(solution, "acts")) == 0 && number(solution, "net_rules"))
+		table_cell(table, INK_GREEN, "rules");
 	else if (json_array_size(json_object_get(solution, "acts")) == 0)
 		table_cell(table, INK_DIM, "left");
 	else
@@ -154,6 +157,32 @@ static void print_solutions(const struct screen *screen, const json_t *solutions
 	table_print(table, screen);
 }
 
+/* Only where there are any. */
+static void print_net(const struct screen *screen, const json_t *solutions)
+{
+	static const char *const counts[] = { "net_rules", "net_denied", "net_shadow", "net_refused" };
+	_cleanup_(table_freep) struct table *table = table_new("SOLUTION >NET-RULES >DENIED >IN-SHADOW >REFUSED");
+	size_t n_rows = 0;
+
+	for (size_t i = 0; i < json_array_size(solutions); i++) {
+		const json_t *solution = json_array_get(solutions, i);
+		unsigned long long sum = 0;
+
+		for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++)
+			sum += number(solution, counts[c]);
+		if (!sum)
+			continue;
+		n_rows++;
+		table_cell(table, INK_BOLD, "%s", tree_string(solution, "name"));
+		for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++)
+			table_cell(table, INK_PLAIN, "%llu", number(solution, counts[c]));
+	}
+	if (!n_rows)
+		return;
+	fputc('\n', screen->file);
+	table_print(table, screen);
+}
+
 static bool all_well(const json_t *gate)
 {
 	const json_t *solutions = json_object_get(gate, "solutions");
@@ -182,6 +211,7 @@ static int on_packet(struct cli *cli, const struct packet *packet, void *context
 		print_refused(&cli->out, json_object_get(gate, "refused"));
 		print_numbers(&cli->out, gate);
 		print_solutions(&cli->out, json_object_get(gate, "solutions"));
+		print_net(&cli->out, json_object_get(gate, "solutions"));
 	}
 	code = all_well(gate) ? CLI_OK : CLI_FAILED;
 	json_decref(gate);

@@ -7,6 +7,7 @@
 #include "gate/cache.h"
 #include "gate/fan.h"
 #include "gate/mounts.h"
+#include "gate/net-gate.h"
 #include "gate/question.h"
 #include "gate/room.h"
 
@@ -32,6 +33,7 @@ enum source {
 	SOURCE_FAN = DECISION_VOICES,
 	SOURCE_TIMER,
 	SOURCE_CALLER,
+	SOURCE_NET,
 };
 
 struct gate {
@@ -503,6 +505,14 @@ static void take_answer(struct gate *gate, struct voter *voter, const struct ask
 	advance(gate, question);
 }
 
+/* What is too much is the operator's to see, not nonsense. */
+static void take_rules(struct gate *gate, struct voter *voter)
+{
+	if (!gate->options.net || net_gate_take(gate->options.net, voter->terms.slot, voter->rules,
+						voter->rules_bytes) == -EBADMSG)
+		wrong(gate, voter);
+}
+
 /*
  * Answers first, somebody waits for each; the pipe is emptied when there are none left, and what came
  * meanwhile is looked for once more.  Who left more than a turn's worth stays readable.
@@ -524,6 +534,8 @@ static void hear(struct gate *gate, struct voter *voter)
 			take_answer(gate, voter, &told);
 		else if (r == VOTER_CHANGED)
 			gate_forget(gate);
+		else if (r == VOTER_RULES)
+			take_rules(gate, voter);
 		else
 			wrong(gate, voter);
 	}
@@ -639,6 +651,8 @@ static int serve(struct gate *gate, uint32_t source)
 		r = read_events(gate);
 	else if (source == SOURCE_TIMER)
 		expire(gate);
+	else if (source == SOURCE_NET)
+		net_gate_process(gate->options.net);
 	else if (gate->voters[source])
 		hear(gate, gate->voters[source]);
 	release_left(gate);
@@ -789,6 +803,8 @@ static void release(struct gate *gate, uint32_t pid)
 
 int gate_own(struct gate *gate, uint32_t pid, bool add)
 {
+	if (gate->options.net)
+		net_gate_own(gate->options.net, pid, add);
 	for (uint32_t i = 0; i < gate->n_own; i++) {
 		if (gate->own[i] != pid)
 			continue;
@@ -813,13 +829,24 @@ void gate_forget(struct gate *gate)
 		gate->n_remembered = 0;
 }
 
+static void tell_net(struct gate *gate, const struct voter_terms *terms)
+{
+	struct net_terms net = { .slot = terms->slot, .run = terms->run, .granted = terms->net,
+				 .mode = terms->mode, .miss = terms->miss };
+
+	snprintf(net.name, sizeof(net.name), "%s", terms->name ? terms->name : "");
+	if (gate->options.net)
+		net_gate_up(gate->options.net, &net);
+}
+
 int gate_voter_up(struct gate *gate, const struct voter_terms *terms, struct voter_channel *channel)
 {
 	struct voter *voter;
 	int r;
 
 	assert(terms->slot < DECISION_VOICES);
-	gate_voter_down(gate, terms->slot);
+	if (gate->voters[terms->slot])
+		gate_voter_down(gate, terms->slot, false);
 	r = voter_open(&voter, terms, channel, &gate->numbers->voices[terms->slot]);
 	if (r < 0)
 		return r;
@@ -830,17 +857,22 @@ int gate_voter_up(struct gate *gate, const struct voter_terms *terms, struct vot
 	}
 	gate->voters[terms->slot] = voter;
 	gate->n_voters++;
+	tell_net(gate, terms);
 	gate_forget(gate);
 	return 0;
 }
 
-void gate_voter_down(struct gate *gate, uint32_t slot)
+/* One that this gate never saw may have left rules with an earlier one. */
+void gate_voter_down(struct gate *gate, uint32_t slot, bool stopped)
 {
-	if (!gate->voters[slot])
-		return;
 	gate->now_ns = clock_ns(CLOCK_MONOTONIC);
 	/* Its last words may lie there. */
-	hear(gate, gate->voters[slot]);
+	if (gate->voters[slot])
+		hear(gate, gate->voters[slot]);
+	if (gate->options.net)
+		net_gate_down(gate->options.net, slot, stopped);
+	if (!gate->voters[slot])
+		return;
 	release_from(gate, slot);
 	gate->voters[slot]->numbers->acts = gate->voters[slot]->numbers->demoted = 0;
 	gate->voters[slot] = voter_close(gate->voters[slot]);
@@ -861,6 +893,8 @@ void gate_open(struct gate *gate, bool open)
 
 	gate->numbers->open = open;
 	activate(gate);
+	if (gate->options.net)
+		net_gate_open(gate->options.net, open);
 	gate_forget(gate);
 	if (!open)
 		return;
@@ -903,6 +937,8 @@ static int open_parts(struct gate *gate)
 		r = watch(gate, gate->group, SOURCE_FAN);
 	if (r == 0)
 		r = watch(gate, gate->timer_fd, SOURCE_TIMER);
+	if (r == 0 && gate->options.net)
+		r = watch(gate, net_gate_fd(gate->options.net), SOURCE_NET);
 	return r;
 }
 

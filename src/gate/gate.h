@@ -36,6 +36,7 @@ enum gate_news {
 
 struct gate_options {
 	struct history *history; /* the caller's, writable, as long as the gate lives */
+	struct net_gate *net;    /* the caller's, likewise; NULL: nobody's rules decide about the network */
 	uint32_t epoch;          /* grows from one life of the gate to the next */
 	uint32_t deadline_ms;
 	uint32_t soft_ms;        /* from then on a last known verdict will do; 0: never */
@@ -91,7 +92,7 @@ int gate_own(struct gate *gate, uint32_t pid, bool add);
 
 /** gate_voter_up() - a solution to ask; replaces the one in its slot.  The channel is taken over */
 int gate_voter_up(struct gate *gate, const struct voter_terms *terms, struct voter_channel *channel);
-void gate_voter_down(struct gate *gate, uint32_t slot);
+void gate_voter_down(struct gate *gate, uint32_t slot, bool stopped); /* stopped: by the operator */
 void gate_voter_reset(struct gate *gate, uint32_t slot);
 
 /** gate_open() - let everything through, who waits first; or decide again */

@@ -20,12 +20,13 @@
 #define HISTORY_PATH 512u    /* the end of a longer path is kept, behind "..." */
 #define HISTORY_REASONS 16u  /* more voices are counted only */
 #define HISTORY_PLACES 32u   /* file systems that are named to be guarded */
+#define HISTORY_NET_ACT 16u  /* acts from here on: this + enum ringfort_net_act; path then tells the address */
 
 struct history_entry {
 	uint64_t id;         /* verdict id, from 1; 0: none */
 	uint64_t time_ns;    /* CLOCK_REALTIME of the question */
 	uint64_t dev, ino;
-	uint32_t act;        /* enum ringfort_act */
+	uint32_t act;        /* enum ringfort_act, or from HISTORY_NET_ACT on */
 	uint32_t verdict;    /* enum ringfort_verdict */
 	uint32_t pid;
 	uint32_t us;         /* from reading the event to the answer */
@@ -49,7 +50,10 @@ struct history_voice {
 	uint32_t miss;       /* enum decision_miss */
 	uint32_t demoted;    /* 1: its circuit breaker is open, it is not asked */
 	uint32_t run;        /* number of its life: `acts` hold for that, over restarts of the gate */
-	uint32_t reserved;
+	uint32_t n_net_rules;  /* that hold in the kernel */
+	uint64_t n_net_denied; /* by them */
+	uint64_t n_net_shadow; /* that they would have denied */
+	uint64_t n_net_refused; /* sets of rules that were none, or too many */
 };
 
 /* A file system that the operator named. */
@@ -76,6 +80,7 @@ struct history_numbers {
 	uint32_t n_marks;    /* file systems that are guarded */
 	uint32_t n_restarts; /* of the gate */
 	struct history_place places[HISTORY_PLACES];
+	uint64_t n_net_untold; /* denied by net rules, and counted for no solution: more than we could read */
 	struct history_voice voices[DECISION_VOICES]; /* by slot */
 };
 

@@ -374,7 +374,7 @@ static void answers_that_are_none_change_nothing_and_are_counted(void)
 	begin_with(&scene, 5000, false);
 	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
 	add(&scene, 1, DECISION_ENFORCE, DECISION_FAIL_OPEN);
-	gate_voter_down(scene.gate, 1);
+	gate_voter_down(scene.gate, 1, false);
 	close_straw(&scene.straws[1]);
 	pid = execute(program);
 	id = await(&scene, 0).id;
@@ -407,14 +407,14 @@ static void one_that_ends_is_waited_for_by_nobody_but_its_last_words_count(void)
 	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
 	pid = execute(program);
 	await(&scene, 0);
-	gate_voter_down(scene.gate, 0);
+	gate_voter_down(scene.gate, 0, false);
 	assert(outcome(&scene, pid) == DENIED && last_entry(&scene).reasons[0].answer == DECISION_GONE);
 	close_straw(&scene.straws[0]);
 	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
 	pid = execute(program);
 	request = await(&scene, 0);
 	answer_as(&scene, 0, request.id, RINGFORT_VERDICT_ALLOW);
-	gate_voter_down(scene.gate, 0);
+	gate_voter_down(scene.gate, 0, false);
 	assert(outcome(&scene, pid) == RAN && last_entry(&scene).reasons[0].answer == DECISION_ALLOW);
 	end(&scene);
 }

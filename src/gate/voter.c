@@ -158,6 +158,11 @@ int voter_take(struct voter *voter, struct ask_answer *ret_answer)
 		return r;
 	if (message.kind == ASK_AUTHORIZE)
 		return authorize(voter, &message);
+	if (message.kind == ASK_NET_RULES) {
+		voter->rules = message.data;
+		voter->rules_bytes = message.size;
+		return VOTER_RULES;
+	}
 	if (message.kind != ASK_ANSWER || message.size != sizeof(*ret_answer))
 		return -EBADMSG;
 	memcpy(ret_answer, message.data, sizeof(*ret_answer));

@@ -37,6 +37,8 @@ struct voter_terms {
 	uint32_t slot;
 	uint32_t run;     /* number of its life */
 	uint32_t granted; /* acts, 1u << enum ringfort_act */
+	uint32_t net;     /* 1u << enum ringfort_net_act */
+	const char *name; /* the caller's: read by gate_voter_up() only */
 	enum decision_mode mode;
 	enum decision_miss miss;
 };
@@ -61,6 +63,8 @@ struct voter {
 	uint32_t generation;           /* of its content: its life, and how often it authorized in it */
 	uint32_t n_misses, n_wrong;    /* in the window */
 	uint64_t window_ns;            /* when that began */
+	const void *rules;             /* of the last message, when that was VOTER_RULES */
+	size_t rules_bytes;
 	bool demoted;                  /* it is not asked, until then: */
 	uint64_t demoted_until_ns;
 	uint64_t demoted_ns;           /* for how long, the last time */
@@ -93,6 +97,7 @@ enum voter_message {
 	VOTER_NONE,
 	VOTER_ANSWER,  /* any numbers in it */
 	VOTER_CHANGED, /* it takes part in other acts, or has new content: what was remembered is void */
+	VOTER_RULES,   /* its net rules: any bytes, in voter->rules until the next call */
 };
 
 /** voter_take() - the next message, an enum voter_message; -EBADMSG nonsense: voter_wrong() and go on */

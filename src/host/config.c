@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/prefix.h"
 #include "host/names.h"
 #include "host/spawn.h"
 
@@ -51,6 +52,8 @@ void config_default(struct config *ret_config)
 	ret_config->all_packages = 1;
 	ret_config->log_level = LOG_LEVEL_INFO;
 	ret_config->gate_enabled = 1;
+	ret_config->gate_net_protect.n = 1;
+	memcpy(ret_config->gate_net_protect.text[0], CONFIG_PROTECT_DHCP, sizeof(CONFIG_PROTECT_DHCP));
 	ret_config->n_environment = N(default_environment);
 	for (size_t i = 0; i < N(default_environment); i++)
 		memcpy(ret_config->environment[i], default_environment[i],
@@ -76,11 +79,21 @@ static bool absolute_or_root(const char *text)
 	return strcmp(text, "/") == 0 || plain_absolute_path(text);
 }
 
+static bool can_be_protected(const char *text)
+{
+	struct prefix prefix;
+
+	return strcmp(text, CONFIG_PROTECT_DHCP) == 0 || strcmp(text, CONFIG_PROTECT_DNS) == 0 ||
+	       strcmp(text, CONFIG_PROTECT_LOOPBACK) == 0 || prefix_parse(&prefix, text) == 0;
+}
+
 static const struct yaml_field gate_fields[] = {
 	GATE(NUMBER)
 	{ .key = "enabled", .read = yaml_read_bool, .offset = offsetof(struct config, gate_enabled) },
 	{ .key = "exec", .read = yaml_read_list, .offset = offsetof(struct config, gate_exec),
 	  .valid = absolute_or_root, .must = "be absolute paths, without . and .." },
+	{ .key = "net_protect", .read = yaml_read_list, .offset = offsetof(struct config, gate_net_protect),
+	  .valid = can_be_protected, .must = "be dhcp, dns, loopback, addresses or prefixes" },
 	{ .key = "deny_critical", .read = yaml_read_bool,
 	  .offset = offsetof(struct config, gate_deny_critical) },
 };
@@ -170,6 +183,15 @@ static int read_environment(void *out, const struct yaml_item *item, const struc
 	return 0;
 }
 
+/* Two masks of the entry: offset 0. */
+static int read_authorize(void *out, const struct yaml_item *item, const struct yaml_field *field,
+			  struct yaml_error *ret_error)
+{
+	struct config_solution *solution = out;
+
+	return names_read_acts(&solution->authorize, &solution->net, item, field, ret_error);
+}
+
 static int read_arguments(void *out, const struct yaml_item *item, const struct yaml_field *field,
 			  struct yaml_error *ret_error)
 {
@@ -188,8 +210,7 @@ static const struct yaml_field solution_fields[] = {
 	  .must = "be an absolute path, without . and .." },
 	{ .key = "enabled", .read = yaml_read_bool, .offset = offsetof(struct config_solution, enabled) },
 	{ .key = "grant", .read = names_read_events, .offset = offsetof(struct config_solution, grant) },
-	{ .key = "authorize", .read = names_read_acts,
-	  .offset = offsetof(struct config_solution, authorize) },
+	{ .key = "authorize", .read = read_authorize },
 	{ .key = "mode", .read = yaml_read_word, .offset = offsetof(struct config_solution, mode),
 	  .words = modes, .must = "be enforce or shadow" },
 	{ .key = "miss", .read = yaml_read_word, .offset = offsetof(struct config_solution, miss),
@@ -279,7 +300,8 @@ static bool solution_ok(const struct config_solution *solution)
 	       plain_text(solution->package, sizeof(solution->package)) &&
 	       (!solution->package[0] || plain_absolute_path(solution->package)) &&
 	       solution->enabled <= 1 && solution->own_arguments <= 1 &&
-	       (solution->authorize & ~NAMES_ALL_ACTS) == 0 && solution->mode < _CONFIG_MODE_N &&
+	       (solution->authorize & ~NAMES_ALL_ACTS) == 0 && (solution->net & ~NAMES_ALL_NET_ACTS) == 0 &&
+	       solution->mode < _CONFIG_MODE_N &&
 	       solution->miss < _CONFIG_MISS_N &&
 	       solution->grant != 0 && (solution->grant & ~names_all_events()) == 0 &&
 	       (solution->share & ~SPAWN_SHARE_ALL) == 0 &&
@@ -316,7 +338,8 @@ static bool environment_ok(const struct config *config)
 static bool gate_ok(const struct config *config)
 {
 	return config->gate_enabled <= 1 && config->gate_deny_critical <= 1 &&
-	       plain_list(&config->gate_exec, absolute_or_root);
+	       plain_list(&config->gate_exec, absolute_or_root) &&
+	       plain_list(&config->gate_net_protect, can_be_protected);
 }
 
 bool config_check(const struct config *config)
@@ -333,6 +356,14 @@ bool config_check(const struct config *config)
 	return known && power_of_two(config->rare_kb) && power_of_two(config->bulk_kb) &&
 	       power_of_two(config->broadcast_kb) && environment_ok(config) && solutions_ok(config) &&
 	       gate_ok(config);
+}
+
+bool config_rules_net(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->n_solutions; i++)
+		if (config->solutions[i].enabled && config->solutions[i].net)
+			return true;
+	return false;
 }
 
 const struct config_solution *config_solution_find(const struct config *config, const char *name)

@@ -8,8 +8,9 @@
  *       package: /opt/x/sigma      # absent: NAME in the solutions folder
  *       enabled: true
  *       grant: [process.exec]      # event types; absent or ["*"]: what the manifest asks for
- *       authorize: [process.exec]  # acts that it may decide; absent: none; only those that the
- *                                  # manifest asks for as well
+ *       authorize: [process.exec]  # acts that it may decide, or (net.connect, net.bind, net.send)
+ *                                  # set rules for; absent: none; only those that the manifest asks
+ *                                  # for as well
  *       mode: enforce              # or shadow: its answers are recorded and never applied
  *       miss: fail-closed          # or fail-open; absent: the manifest's
  *       share: [network]           # namespaces; only those that the manifest asks for as well
@@ -20,6 +21,8 @@
  *   rings: {rare_kb: 4096, bulk_kb: 16384, broadcast_kb: 16384}  # powers of two
  *   findings: {max_mb: 64, files: 8}  # how much history is kept
  *   gate:                          # of the decisions before an act
+ *     net_protect: [dhcp, 192.0.2.53] # what no net rule may deny: dhcp, dns, loopback, addresses and
+ *                                  # prefixes; absent: dhcp
  *     enabled: true
  *     deadline_ms: 1000            # for an answer
  *     soft_deadline_ms: 200        # from then on the last verdict for the file will do, under older
@@ -47,6 +50,11 @@
 #define CONFIG_MAX_ENVIRONMENT 32
 #define CONFIG_VARIABLE_SIZE 64
 
+/* Words of gate: net_protect. */
+#define CONFIG_PROTECT_DHCP "dhcp"         /* its ports, udp */
+#define CONFIG_PROTECT_DNS "dns"           /* ports 53 and 853 */
+#define CONFIG_PROTECT_LOOPBACK "loopback" /* 127.0.0.0/8, ::1 */
+
 enum config_mode {
 	CONFIG_ENFORCE,
 	CONFIG_SHADOW,
@@ -68,6 +76,7 @@ struct config_solution {
 	uint64_t grant;                /* mask of types */
 	uint32_t own_arguments;        /* 1: arguments replace the manifest's */
 	uint32_t authorize;            /* mask, 1u << enum ringfort_act */
+	uint32_t net;                  /* mask, 1u << enum ringfort_net_act */
 	uint32_t mode;                 /* enum config_mode */
 	uint32_t miss;                 /* enum config_miss */
 	struct plain_list content;     /* n 0: the package's own */
@@ -93,6 +102,7 @@ struct config {
 	uint32_t gate_soft_deadline_ms;
 	uint32_t gate_deny_critical;
 	struct plain_list gate_exec;   /* absolute paths, "/" too */
+	struct plain_list gate_net_protect; /* CONFIG_PROTECT_*, or prefixes (base/prefix.h) */
 };
 
 /** config_default() - what holds without any file; every byte is set */
@@ -109,6 +119,9 @@ int config_parse(struct config *config, const void *data, size_t size, struct ya
 
 /** config_check() - is every byte of it what config_parse() may have produced? */
 bool config_check(const struct config *config);
+
+/** config_rules_net() - may rules of any solution decide about the network? */
+bool config_rules_net(const struct config *config);
 
 /** config_solution_find() - the entry of that name, or NULL */
 const struct config_solution *config_solution_find(const struct config *config, const char *name);

@@ -60,6 +60,15 @@ static const struct yaml_field limit_fields[] = {
 #undef X
 };
 
+/* Two masks of the manifest: offset 0. */
+static int read_authorize(void *out, const struct yaml_item *item, const struct yaml_field *field,
+			  struct yaml_error *ret_error)
+{
+	struct manifest *manifest = out;
+
+	return names_read_acts(&manifest->authorize, &manifest->net, item, field, ret_error);
+}
+
 /* The limits fill the manifest itself: offset 0. */
 static int read_limits(void *out, const struct yaml_item *item, const struct yaml_field *field,
 		       struct yaml_error *ret_error)
@@ -83,7 +92,7 @@ static const struct yaml_field fields[] = {
 	{ .key = "schema", .read = read_schema, .offset = offsetof(struct manifest, schema) },
 	{ .key = "events", .read = names_read_events, .offset = offsetof(struct manifest, events),
 	  .required = true },
-	{ .key = "authorize", .read = names_read_acts, .offset = offsetof(struct manifest, authorize) },
+	{ .key = "authorize", .read = read_authorize },
 	{ .key = "miss", .read = yaml_read_word, .offset = offsetof(struct manifest, miss),
 	  .words = misses, .must = "be fail-open or fail-closed" },
 	{ .key = "share", .read = names_read_share, .offset = offsetof(struct manifest, share) },
@@ -137,7 +146,8 @@ bool manifest_check(const struct manifest *manifest)
 		return false;
 	return manifest->api == MANIFEST_API && manifest->events != 0 &&
 	       (manifest->events & ~names_all_events()) == 0 &&
-	       (manifest->authorize & ~NAMES_ALL_ACTS) == 0 && manifest->miss < _MANIFEST_MISS_N &&
+	       (manifest->authorize & ~NAMES_ALL_ACTS) == 0 && (manifest->net & ~NAMES_ALL_NET_ACTS) == 0 &&
+	       manifest->miss < _MANIFEST_MISS_N &&
 	       (manifest->share & ~SPAWN_SHARE_ALL) == 0 &&
 	       plain_list(&manifest->arguments, NULL) && plain_list(&manifest->probe_arguments, NULL);
 }

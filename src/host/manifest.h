@@ -12,7 +12,8 @@
  *   probe_arguments: [check, "/content"]  # optional: how to try content in a throw-away process
  *   content: content               # optional: its own folder of content, below the package
  *   events: [process.exec, "net.connect"] # or ["*"], every type there is
- *   authorize: [process.exec]      # optional: acts that it wants to be asked about; likewise
+ *   authorize: [process.exec]      # optional: acts that it wants to be asked about, or (net.connect,
+ *                                  # net.bind, net.send) to set rules for
  *   miss: fail-open                # optional: what stands for an answer that it does not give in
  *                                  # time, or fail-closed; the operator may say otherwise
  *   share: [network]               # optional: namespaces to share with the host; takes effect
@@ -55,6 +56,7 @@ struct manifest {
 	uint64_t schema;               /* 0: not said */
 	uint64_t events;               /* mask, 1ull << ringfort_type_*; never empty */
 	uint32_t authorize;            /* mask, 1u << enum ringfort_act */
+	uint32_t net;                  /* mask, 1u << enum ringfort_net_act */
 	uint32_t miss;                 /* enum manifest_miss */
 	uint32_t share;                /* SPAWN_SHARE_* */
 	uint32_t memory_mb;

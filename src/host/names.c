@@ -28,6 +28,10 @@ static const struct {
 
 _Static_assert(sizeof(acts) / sizeof(acts[0]) == _RINGFORT_ACT_N, "each act has a name");
 
+static const char *const net_acts[] = { "net.connect", "net.bind", "net.send" };
+
+_Static_assert(sizeof(net_acts) / sizeof(net_acts[0]) == _RINGFORT_NET_ACT_N, "each of these too");
+
 uint64_t names_all_events(void)
 {
 	uint64_t mask = 0;
@@ -79,11 +83,15 @@ static uint64_t find_event(const char *word)
 	return type > 0 && type < RINGFORT_MAX_TYPES ? 1ull << type : 0;
 }
 
+/* Net acts from bit 32 on. */
 static uint64_t find_act(const char *word)
 {
 	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
 		if (strcmp(acts[i].name, word) == 0)
 			return 1ull << acts[i].act;
+	for (size_t i = 0; i < sizeof(net_acts) / sizeof(net_acts[0]); i++)
+		if (strcmp(net_acts[i], word) == 0)
+			return 1ull << (32 + i);
 	return 0;
 }
 
@@ -111,26 +119,26 @@ int names_read_events(void *out, const struct yaml_item *item, const struct yaml
 }
 
 /* These may be empty: nothing is asked for. */
-static int read_few(void *out, const struct yaml_item *item, const struct yaml_field *field,
-		    uint64_t (*find)(const char *word), struct yaml_error *ret_error)
+int names_read_acts(uint32_t *ret_acts, uint32_t *ret_net, const struct yaml_item *item,
+		    const struct yaml_field *field, struct yaml_error *ret_error)
 {
 	uint64_t mask;
-	int r;
+	int r = read_words(&mask, item, field, find_act, ret_error);
 
-	r = read_words(&mask, item, field, find, ret_error);
-	if (r == 0)
-		*(uint32_t *)out = (uint32_t)mask;
+	if (r == 0) {
+		*ret_acts = (uint32_t)mask;
+		*ret_net = (uint32_t)(mask >> 32);
+	}
 	return r;
-}
-
-int names_read_acts(void *out, const struct yaml_item *item, const struct yaml_field *field,
-		    struct yaml_error *ret_error)
-{
-	return read_few(out, item, field, find_act, ret_error);
 }
 
 int names_read_share(void *out, const struct yaml_item *item, const struct yaml_field *field,
 		     struct yaml_error *ret_error)
 {
-	return read_few(out, item, field, find_share, ret_error);
+	uint64_t mask;
+	int r = read_words(&mask, item, field, find_share, ret_error);
+
+	if (r == 0)
+		*(uint32_t *)out = (uint32_t)mask;
+	return r;
 }

@@ -62,6 +62,7 @@ static void fill_decisions(struct plan *plan, const struct manifest *manifest,
 	if (!operator_says)
 		return;
 	plan->authorize = manifest->authorize & operator_says->authorize;
+	plan->net = manifest->net & operator_says->net;
 	plan->mode = operator_says->mode;
 	if (operator_says->miss != CONFIG_MISS_MANIFEST)
 		plan->miss = operator_says->miss == CONFIG_MISS_CLOSED ? MANIFEST_FAIL_CLOSED :

@@ -34,6 +34,7 @@ struct plan {
 	struct cgroup_limits limits;
 	uint64_t events;    /* granted types */
 	uint32_t authorize; /* granted acts, 1u << enum ringfort_act */
+	uint32_t net;       /* granted to its rules, 1u << enum ringfort_net_act */
 	uint32_t mode;      /* enum config_mode */
 	uint32_t miss;      /* enum manifest_miss */
 	struct spawn_bind binds[SPAWN_MAX_BINDS];

@@ -7,7 +7,7 @@
 
 #include <assert.h>
 #include <ringfort/event.h>
-#include <ringfort/verdict.h>
+#include <ringfort/net.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -123,6 +123,22 @@ static void a_drop_in_replaces_what_it_names_and_nothing_else(void **state)
 	assert_int_equal(config.uid_count, 5);
 }
 
+static void net_acts_have_a_mask_of_their_own_and_dhcp_is_protected(void **state)
+{
+	read_good("solutions: [{name: a, authorize: [net.send, process.exec, net.connect]}, {name: b, enabled: false}]\n");
+	assert_int_equal(config.solutions[0].authorize, 1u << RINGFORT_ACT_EXEC);
+	assert_int_equal(config.solutions[0].net, 1u << RINGFORT_NET_CONNECT | 1u << RINGFORT_NET_SEND);
+	assert_true(config_rules_net(&config));
+	assert_int_equal(config.gate_net_protect.n, 1);
+	assert_string_equal(config.gate_net_protect.text[0], "dhcp");
+	read_good("solutions: [{name: a, enabled: false, authorize: [net.bind]}]\n"
+		  "gate: {net_protect: [dns, loopback, 192.0.2.0/24, '2001:db8::1']}\n");
+	assert_false(config_rules_net(&config));
+	assert_int_equal(config.gate_net_protect.n, 4);
+	read_good("gate: {net_protect: []}\n");
+	assert_int_equal(config.gate_net_protect.n, 0);
+}
+
 static void a_drop_in_changes_keys_of_the_gate_and_what_a_solution_may_decide(void **state)
 {
 	read_good("solutions: [{name: a, authorize: [process.exec], mode: shadow, miss: fail-open}]\n"
@@ -181,7 +197,11 @@ static const struct {
 	{ "rings: {rare_kb: 100}\n", 1, "powers of two" },
 	{ "rings: {bulk_kb: 32}\n", 1, "bulk_kb: 32 is not within" },
 	{ "findings: {files: 1}\n", 1, "files: 1 is not within" },
-	{ "solutions:\n  - name: a\n    authorize: [net.connect]\n", 3, "'net.connect' is not known" },
+	{ "solutions:\n  - name: a\n    authorize: [net.accept]\n", 3, "'net.accept' is not known" },
+	{ "solutions:\n  - name: a\n    authorize: [net.bind, net.bind]\n", 3, "'net.bind' is given twice" },
+	{ "gate: {net_protect: [everything]}\n", 1, "net_protect must be dhcp" },
+	{ "gate: {net_protect: [192.0.2.1/24]}\n", 1, "net_protect must be dhcp" },
+	{ "gate: {net_protect: dhcp}\n", 1, "net_protect must be a list" },
 	{ "solutions:\n  - name: a\n    authorize: [\"*\"]\n", 3, "authorize: '*' is not known" },
 	{ "solutions:\n  - name: a\n    authorize: process.exec\n", 3, "authorize must be a list" },
 	{ "solutions:\n  - name: a\n    authorize:\n      - file.open\n      - file.open\n", 5,
@@ -258,6 +278,9 @@ static void a_spoiled_struct_does_not_pass_the_check(void **state)
 	SPOIL(config.solutions[0].enabled = 2);
 	SPOIL(config.solutions[0].authorize = 1u << _RINGFORT_ACT_N);
 	SPOIL(config.solutions[0].authorize = UINT32_MAX);
+	SPOIL(config.solutions[0].net = 1u << _RINGFORT_NET_ACT_N);
+	SPOIL(config.gate_net_protect.n = 2);
+	SPOIL(memcpy(config.gate_net_protect.text[0], "none", 5));
 	SPOIL(config.solutions[0].mode = _CONFIG_MODE_N);
 	SPOIL(config.solutions[0].miss = _CONFIG_MISS_N);
 	SPOIL(config.solutions[0].own_arguments = 2);
@@ -293,6 +316,7 @@ int main(void)
 		cmocka_unit_test_setup(without_a_file_every_package_runs_as_it_asks, set_defaults),
 		cmocka_unit_test_setup(a_whole_file_is_read, set_defaults),
 		cmocka_unit_test_setup(a_solution_decides_nothing_unless_the_operator_says_so, set_defaults),
+		cmocka_unit_test_setup(net_acts_have_a_mask_of_their_own_and_dhcp_is_protected, set_defaults),
 		cmocka_unit_test_setup(a_drop_in_changes_keys_of_the_gate_and_what_a_solution_may_decide,
 				       set_defaults),
 		cmocka_unit_test_setup(a_drop_in_replaces_what_it_names_and_nothing_else, set_defaults),

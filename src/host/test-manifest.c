@@ -6,7 +6,7 @@
 
 #include <assert.h>
 #include <ringfort/event.h>
-#include <ringfort/verdict.h>
+#include <ringfort/net.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -80,6 +80,8 @@ static void an_act_is_asked_for_by_its_name(void **state)
 			 1u << RINGFORT_ACT_EXEC);
 	assert_int_equal(parse_good(GOOD "authorize: [file.open]\n").authorize, 1u << RINGFORT_ACT_OPEN);
 	assert_int_equal(parse_good(GOOD "authorize: []\n").authorize, 0);
+	assert_int_equal(parse_good(GOOD "authorize: [net.bind, file.open]\n").net, 1u << RINGFORT_NET_BIND);
+	assert_int_equal(parse_good(GOOD "authorize: [net.bind, file.open]\n").authorize, 1u << RINGFORT_ACT_OPEN);
 	assert_int_equal(parse_good(GOOD "miss: fail-open\n").miss, MANIFEST_FAIL_OPEN);
 }
 
@@ -113,7 +115,7 @@ static const struct {
 	{ HEAD "events: [[process.exec]]\n", 6, "must be a value, not a list" },
 	{ GOOD "share: [mount]\n", 7, "'mount' is not known" },
 	{ GOOD "share: [user]\n", 7, "'user' is not known" },
-	{ GOOD "authorize: [net.connect]\n", 7, "authorize: 'net.connect' is not known" },
+	{ GOOD "authorize: [net.accept]\n", 7, "authorize: 'net.accept' is not known" },
 	{ GOOD "authorize: [\"*\"]\n", 7, "authorize: '*' is not known" },
 	{ GOOD "authorize:\n  - file.open\n  - file.open\n", 9, "'file.open' is given twice" },
 	{ GOOD "authorize: process.exec\n", 7, "authorize must be a list, not a value" },
@@ -244,13 +246,14 @@ static void spoil(struct manifest *m, unsigned int which)
 	case 28: m->authorize = UINT32_MAX; break;
 	case 29: m->miss = _MANIFEST_MISS_N; break;
 	case 30: m->miss = UINT32_MAX; break;
+	case 31: m->net = 1u << _RINGFORT_NET_ACT_N; break;
 	default: fail_msg("no case %u", which);
 	}
 }
 
 static void a_spoiled_struct_does_not_pass_the_check(void **state)
 {
-	for (unsigned int which = 0; which <= 30; which++) {
+	for (unsigned int which = 0; which <= 31; which++) {
 		struct manifest manifest = parse_good(GOOD);
 
 		spoil(&manifest, which);

@@ -64,8 +64,10 @@ static void without_the_operators_word_the_manifest_has_its_way_but_shares_nothi
 
 static void without_the_operators_word_nothing_is_decided(void **state)
 {
+	manifest.net = 3;
 	assert_int_equal(plan_fill(&plan, &manifest, NULL, "/p/sigma", 5, PLAN_RUN), 0);
 	assert_int_equal(plan.authorize, 0);
+	assert_int_equal(plan.net, 0);
 	assert_int_equal(plan.mode, CONFIG_ENFORCE);
 	assert_int_equal(plan.miss, MANIFEST_FAIL_CLOSED);
 }
@@ -83,7 +85,10 @@ static void what_both_name_is_decided_and_the_operator_has_the_last_word_on_miss
 		{ 3, 0, 0, MANIFEST_FAIL_CLOSED, CONFIG_MISS_CLOSED, MANIFEST_FAIL_CLOSED },
 	};
 
+	manifest.net = 3;
+	word->net = 6;
 	assert_int_equal(plan_fill(&plan, &manifest, word, "/p/sigma", 5, PLAN_RUN), 0);
+	assert_int_equal(plan.net, 2);
 	assert_int_equal(plan.authorize, 1u << RINGFORT_ACT_OPEN);
 	assert_int_equal(plan.mode, CONFIG_SHADOW);
 	word->mode = CONFIG_ENFORCE;

@@ -14,18 +14,20 @@
 #ifndef RINGFORT_RING_ASK_H
 #define RINGFORT_RING_ASK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* RINGFORT_ASK="REQUESTS,ANSWERS,FILES,GATE,ACTS": mailbox to read, mailbox to write, socket, pipe to
- * write, mask of acts that are granted.  Absent where nothing is. */
+/* RINGFORT_ASK="REQUESTS,ANSWERS,FILES,GATE,ACTS,NET": mailbox to read, mailbox to write, socket, pipe to
+ * write, masks of acts and of net acts that are granted.  Absent where nothing is. */
 #define ASK_VARIABLE "RINGFORT_ASK"
-#define ASK_FORMAT "%d,%d,%d,%d,%u"
+#define ASK_FORMAT "%d,%d,%d,%d,%u,%u"
 
 /* Kinds of messages in either mailbox. */
 enum ask_kind {
 	ASK_REQUEST = 1, /* gate: struct ask_request, then the path without NUL */
 	ASK_ANSWER,      /* solution: struct ask_answer */
 	ASK_AUTHORIZE,   /* solution: struct ask_authorize; again when its content is new */
+	ASK_NET_RULES,   /* solution: struct ask_net_rule, all that it has, in their order; nothing: none */
 };
 
 #define ASK_MAX_PATH 4096u
@@ -52,5 +54,22 @@ struct ask_authorize {
 	uint32_t acts;
 	uint32_t reserved;
 };
+
+/* struct ringfort_net_rule without its size; ask_net_rule_sound() says which bytes are one. */
+struct ask_net_rule {
+	uint32_t id;
+	uint32_t acts;
+	uint32_t verdict;
+	uint32_t protocol;
+	uint32_t family;
+	uint8_t ip[16];
+	uint32_t prefix;
+	uint32_t uid;
+	uint16_t port_first, port_last;
+	uint32_t reserved;
+};
+
+/** ask_net_rule_sound() - is every number of it in range?  Asked by the solution's side and by the gate */
+bool ask_net_rule_sound(const struct ask_net_rule *rule);
 
 #endif

@@ -4,7 +4,9 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "event/denial.h"
 #include "gate/history.h"
+#include "gate/net-book.h"
 #include "gate/superblock.h"
 #include "ringfortd/boot-line.h"
 #include "ringfortd/process-state.h"
@@ -12,6 +14,7 @@
 #include "ringfortd/role.h"
 #include "ringfortd/supervisor.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -35,7 +38,8 @@ static bool wanted(const struct gate_keeper *keeper)
 {
 	const struct config *config = keeper->supervisor->config;
 
-	return !keeper->disabled && config->gate_enabled && config->gate_exec.n > 0;
+	return !keeper->disabled && config->gate_enabled &&
+	       (config->gate_exec.n > 0 || config_rules_net(config));
 }
 
 void gate_keeper_kill(struct gate_keeper *keeper)
@@ -70,13 +74,14 @@ void gate_keeper_own(struct gate_keeper *keeper, pid_t pid, bool alive)
 void gate_keeper_voter(struct gate_keeper *keeper, const struct unit *unit)
 {
 	const struct ask_channel *ask = &unit->ask;
-	const struct message gone = { .kind = MESSAGE_GONE, .slot = unit->slot };
-	const struct message voter = {
+	const struct message gone = { .kind = MESSAGE_GONE, .slot = unit->slot, .value = { !unit->machine.wanted } };
+	struct message voter = {
 		.kind = MESSAGE_VOTER,
 		.slot = unit->slot,
-		.value = { unit->run, MESSAGE_TERMS(unit->authorize, unit->shadow, unit->fail_closed) },
+		.value = { unit->run, MESSAGE_TERMS(unit->authorize, unit->net, unit->shadow, unit->fail_closed) },
 	};
 
+	snprintf(voter.text, sizeof(voter.text), "%s", unit->manifest.name);
 	if (ask->requests < 0)
 		tell(keeper, &gone, NULL, 0);
 	else
@@ -178,9 +183,9 @@ static void tell_all(struct gate_keeper *keeper)
 		tell_own_unit(keeper, supervisor->units[i]);
 	tell_critical(keeper);
 	tell(keeper, &open, NULL, 0);
+	/* Who is gone as well: rules of his may be in the book. */
 	for (uint32_t i = 0; i < supervisor->n_units; i++)
-		if (supervisor->units[i]->ask.requests >= 0)
-			gate_keeper_voter(keeper, supervisor->units[i]);
+		gate_keeper_voter(keeper, supervisor->units[i]);
 	/* Behind those who decide: with nobody there it would take the gap for a time without a gate.  Before
 	 * the first question. */
 	tell_backstop(keeper);
@@ -280,12 +285,14 @@ static int run_gate(const struct gate_keeper *keeper, int fd)
 {
 	struct gate_role role = { .supervisor_fd = fd,
 				  .history_fd = keeper->history_writer,
+				  .book_fd = keeper->book,
+				  .denials_fd = keeper->denials,
 				  .epoch = keeper->n_lives,
 				  .config = keeper->supervisor->config };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	role_begin("gate", role.config);
-	role_keep_only((int[]){ role.supervisor_fd, role.history_fd }, 2);
+	role_keep_only((int[]){ role.supervisor_fd, role.history_fd, role.book_fd, role.denials_fd }, 4);
 	return role_gate(&role);
 }
 
@@ -361,17 +368,35 @@ void gate_keeper_ended(struct gate_keeper *keeper)
 		tamper_killed(keeper->supervisor, "gate", pid, WTERMSIG(status), keeper->pid > 0);
 }
 
+/* Both the gate's program and the sensor's take it by this descriptor.  Without it events tell no rule. */
+static int create_denials(void)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "denials", sizeof(uint64_t), sizeof(struct denial),
+				DENIAL_ENTRIES, NULL);
+
+	if (fd < 0)
+		log_warning("events cannot tell which rule denied them: %s, ignoring", strerror(errno));
+	return fd < 0 ? -1 : fd;
+}
+
 int gate_keeper_open(struct gate_keeper *keeper, struct supervisor *supervisor)
 {
+	int r;
+
 	keeper->supervisor = supervisor;
 	keeper->fd = keeper->history_writer = keeper->history_reader = keeper->backstop_fd = -1;
+	keeper->book = keeper->denials = -1;
 	keeper->disabled = boot_line_read();
 	if (keeper->disabled)
 		log_warning("the gate is disabled on the kernel's command line (" BOOT_LINE_WORD
 			    "): nothing is blocked until a boot without it");
 	if (!wanted(keeper))
 		return 0;
-	return history_create(&keeper->history_writer, &keeper->history_reader);
+	r = history_create(&keeper->history_writer, &keeper->history_reader);
+	if (r < 0 || !config_rules_net(supervisor->config))
+		return r;
+	keeper->denials = create_denials();
+	return net_book_create(&keeper->book);
 }
 
 void gate_keeper_start(struct gate_keeper *keeper)
@@ -394,7 +419,8 @@ void gate_keeper_message(struct gate_keeper *keeper, const struct message *messa
 
 	if (keeper->history_writer < 0) {
 		done.result = -ENOTSUP;
-		snprintf(done.text, sizeof(done.text), "there is no gate: no file system is guarded (gate: exec: in the configuration)");
+		snprintf(done.text, sizeof(done.text), "there is no gate: no file system is guarded (gate: exec: in the configuration), no solution "
+			 "may rule the network");
 	} else {
 		keeper->open = message->value[1] != 0;
 		log_warning("the operator %s the gate", keeper->open ? "opened" : "closed");
@@ -424,4 +450,6 @@ void gate_keeper_close(struct gate_keeper *keeper)
 	keeper->backstop_fd = close_fd(keeper->backstop_fd);
 	keeper->history_writer = close_fd(keeper->history_writer);
 	keeper->history_reader = close_fd(keeper->history_reader);
+	keeper->book = close_fd(keeper->book);
+	keeper->denials = close_fd(keeper->denials);
 }

@@ -29,6 +29,8 @@ struct gate_keeper {
 	int history_writer, history_reader; /* -1: there is no gate on this host */
 	int backstop_fd;       /* the sensor's map, or -1 */
 	struct backstop *backstop;
+	int book;              /* rules about the network, over the gate's lives; -1: nobody may set any */
+	int denials;           /* map of event/denial.h, for gate and sensor; or -1 */
 	uint32_t n_lives;
 	uint32_t n_failed;     /* lives in a row that were too short to be one */
 	uint64_t born_ns, alive_ns;

@@ -26,8 +26,8 @@ enum message_kind {
 	MESSAGE_GONE,     /* slot: close its pipe, forget its subscription */
 	MESSAGE_MARK,     /* value[0] pid, value[1] start_ns: events of the self-test */
 	/* supervisor to gate */
-	MESSAGE_VOTER,    /* slot, value[0] run, value[1] MESSAGE_TERMS(); fds: as struct voter_channel */
-			  /* (and MESSAGE_GONE: slot) */
+	MESSAGE_VOTER,    /* slot, value[0] run, value[1] MESSAGE_TERMS(), text: name; fds: as struct */
+			  /* voter_channel (and MESSAGE_GONE: slot, value[0] 1 the operator stopped it) */
 	MESSAGE_OWN,      /* value[0] pid, value[1] 1 a process of ours, 0 no longer */
 	MESSAGE_GUARD,    /* value[0] place, text: its path; fd: a file of the file system to guard; or without: */
 			  /* result, value[1] enum superblock_answer: why it is not guarded */
@@ -65,9 +65,11 @@ enum message_kind {
 };
 
 /* What MESSAGE_VOTER says of a solution beside its descriptors. */
-#define MESSAGE_TERMS(acts, shadow, closed) \
-	((uint64_t)(acts) | (uint64_t)((shadow) != 0) << 32 | (uint64_t)((closed) != 0) << 33)
+#define MESSAGE_TERMS(acts, net, shadow, closed) \
+	((uint64_t)(acts) | (uint64_t)((shadow) != 0) << 32 | (uint64_t)((closed) != 0) << 33 | \
+	 (uint64_t)(net) << 34)
 #define MESSAGE_TERMS_ACTS(terms) ((uint32_t)(terms))
+#define MESSAGE_TERMS_NET(terms) ((uint32_t)((terms) >> 34))
 #define MESSAGE_TERMS_SHADOW(terms) ((terms) >> 32 & 1)
 #define MESSAGE_TERMS_CLOSED(terms) ((terms) >> 33 & 1)
 

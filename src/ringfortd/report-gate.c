@@ -2,6 +2,7 @@
 /* Report-gate - verdicts and the gate's numbers as JSON. */
 #include "ringfortd/report-gate.h"
 
+#include <ringfort/net.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,10 +10,20 @@
 #define NS_PER_S 1000000000ull
 
 static const char *const acts[_RINGFORT_ACT_N] = { "process.exec", "file.open" };
+static const char *const net_acts[_RINGFORT_NET_ACT_N] = { "net.connect", "net.bind", "net.send" };
 
 static const char *or_unknown(const char *name)
 {
 	return name ? name : "unknown";
+}
+
+static const char *act_name(uint32_t act)
+{
+	if (act < _RINGFORT_ACT_N)
+		return acts[act];
+	if (act >= HISTORY_NET_ACT && act - HISTORY_NET_ACT < _RINGFORT_NET_ACT_N)
+		return net_acts[act - HISTORY_NET_ACT];
+	return "unknown";
 }
 
 static void name_time(struct json *json, const char *name, uint64_t ns)
@@ -80,7 +91,7 @@ void report_verdict(struct json *json, const struct history *history, const stru
 	json_begin_object(json);
 	json_name_uint(json, "verdict_id", entry->id);
 	name_time(json, "time", entry->time_ns);
-	json_name_string(json, "act", entry->act < _RINGFORT_ACT_N ? acts[entry->act] : "unknown");
+	json_name_string(json, "act", act_name(entry->act));
 	json_name(json, "path");
 	json_bytes(json, entry->path, strnlen(entry->path, sizeof(entry->path)));
 	json_name_uint(json, "dev", entry->dev);
@@ -123,6 +134,10 @@ static void report_voice(struct json *json, const struct history_voice *voice, u
 	json_name_uint(json, "gone", voice->n_gone);
 	json_name_uint(json, "after", voice->n_after);
 	json_name_uint(json, "wrong", voice->n_wrong);
+	json_name_uint(json, "net_rules", voice->n_net_rules);
+	json_name_uint(json, "net_denied", voice->n_net_denied);
+	json_name_uint(json, "net_shadow", voice->n_net_shadow);
+	json_name_uint(json, "net_refused", voice->n_net_refused);
 	json_end_object(json);
 }
 
@@ -145,6 +160,13 @@ static void report_refused(struct json *json, const struct history_numbers *numb
 	json_end_array(json);
 }
 
+/* Or took part. */
+static bool takes_part(const struct history_voice *voice)
+{
+	return voice->acts || voice->n_asked || voice->n_net_rules || voice->n_net_denied || voice->n_net_shadow ||
+	       voice->n_net_refused;
+}
+
 void report_gate(struct json *json, const struct history_numbers *numbers,
 		 const struct report_names *names)
 {
@@ -163,13 +185,14 @@ void report_gate(struct json *json, const struct history_numbers *numbers,
 	json_name_uint(json, "overflow", numbers->n_overflow);
 	json_name_uint(json, "unguarded", numbers->n_unguarded);
 	json_name_uint(json, "unanswered", numbers->n_unanswered);
+	json_name_uint(json, "net_untold", numbers->n_net_untold);
 	json_name_uint(json, "pending", numbers->n_pending);
 	json_name_uint(json, "restarts", numbers->n_restarts);
 	name_time(json, "since", numbers->since_ns);
 	json_name(json, "solutions");
 	json_begin_array(json);
 	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
-		if (numbers->voices[slot].acts || numbers->voices[slot].n_asked)
+		if (takes_part(&numbers->voices[slot]))
 			report_voice(json, &numbers->voices[slot], slot, names);
 	json_end_array(json);
 	json_end_object(json);

@@ -12,10 +12,12 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "gate/gate.h"
+#include "gate/net-gate.h"
 #include "gate/superblock.h"
 #include "ringfortd/critical-watch.h"
 #include "ringfortd/drop.h"
 #include "ringfortd/message.h"
+#include "ringfortd/net-protect.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +35,7 @@ struct gate_loop {
 	const struct gate_role *role;
 	struct critical_set critical;
 	struct gate *gate;
+	struct net_gate *net; /* NULL: nobody may set rules, or they cannot be enforced here */
 	uint64_t n_overflow;
 	uint64_t alive_ms; /* when we last said that we are */
 	uint32_t refused;  /* places that the kernel does not mark, a bit each: said once */
@@ -100,6 +103,8 @@ static int voter_up(struct gate_loop *loop, const struct message *message, int f
 		.slot = message->slot,
 		.run = (uint32_t)message->value[0],
 		.granted = MESSAGE_TERMS_ACTS(message->value[1]),
+		.net = MESSAGE_TERMS_NET(message->value[1]),
+		.name = message->text,
 		.mode = MESSAGE_TERMS_SHADOW(message->value[1]) ? DECISION_SHADOW : DECISION_ENFORCE,
 		.miss = MESSAGE_TERMS_CLOSED(message->value[1]) ? DECISION_FAIL_CLOSED : DECISION_FAIL_OPEN,
 	};
@@ -131,7 +136,7 @@ static int dispatch(struct gate_loop *loop, const struct message *message, int f
 	case MESSAGE_VOTER:
 		return voter_up(loop, message, fds);
 	case MESSAGE_GONE:
-		gate_voter_down(loop->gate, message->slot);
+		gate_voter_down(loop->gate, message->slot, message->value[0] != 0);
 		return 0;
 	case MESSAGE_CRITICAL:
 		return critical_watch_unpack(fds[0], &loop->critical);
@@ -237,6 +242,23 @@ static void prepare(void)
 		log_warning("cannot lock the gate in memory: %s, ignoring", strerror(errno));
 }
 
+/* Without it executions are decided all the same. */
+static void open_net(struct gate_loop *loop, struct history *history)
+{
+	const struct gate_role *role = loop->role;
+	struct net_gate_options options = { .history = history, .book_fd = role->book_fd,
+					    .denials_fd = role->denials_fd,
+					    .cgroup_path = cgroup_unified_path() };
+	int r;
+
+	if (role->book_fd < 0)
+		return;
+	options.n_protect = net_protect_list(options.protect, &role->config->gate_net_protect);
+	r = net_gate_new(&loop->net, &options);
+	if (r < 0)
+		log_error("rules about the network cannot be enforced here: %s", strerror(-r));
+}
+
 static int open_gate(struct gate_loop *loop)
 {
 	const struct gate_role *role = loop->role;
@@ -256,6 +278,8 @@ static int open_gate(struct gate_loop *loop)
 		return r;
 	options.history = history;
 	history_numbers(history)->n_restarts = role->epoch;
+	open_net(loop, history);
+	options.net = loop->net;
 	return gate_new(&loop->gate, &options);
 }
 
@@ -280,5 +304,6 @@ int role_gate(const struct gate_role *role)
 	}
 	run(&loop);
 	gate_free(loop.gate);
+	net_gate_free(loop.net);
 	return loop.result;
 }

@@ -365,6 +365,7 @@ static int open_sensor(struct sensor_loop *loop)
 		.env = env,
 		.n_env = config->n_environment,
 		.host_mnt_ns = loop->role->host_mnt_ns,
+		.denials_fd = loop->role->denials_fd,
 		.log = on_log,
 	};
 	return sensor_new(&loop->sensor, &options);

@@ -180,6 +180,7 @@ static pid_t start_sensor(const struct supervisor *supervisor, const struct hand
 	struct sensor_role role = { .supervisor_fd = hand->to_sensor[1],
 				    .control_fd = hand->between[0],
 				    .page_fd = hand->page_writer,
+				    .denials_fd = supervisor->gate.denials,
 				    .host_mnt_ns = supervisor->host_mnt_ns,
 				    .config = supervisor->config };
 	pid_t pid = fork();
@@ -187,7 +188,7 @@ static pid_t start_sensor(const struct supervisor *supervisor, const struct hand
 	if (pid != 0)
 		return pid;
 	role_begin("sensor", supervisor->config);
-	role_keep_only((int[]){ role.supervisor_fd, role.control_fd, role.page_fd }, 3);
+	role_keep_only((int[]){ role.supervisor_fd, role.control_fd, role.page_fd, role.denials_fd }, 4);
 	_exit(role_sensor(&role));
 }
 
@@ -497,6 +498,7 @@ int role_supervisor(const struct paths *paths, const struct config *config)
 	supervisor.selftest_go = supervisor.selftest_result = -1;
 	supervisor.gate.fd = supervisor.gate.history_writer = supervisor.gate.history_reader = -1;
 	supervisor.gate.backstop_fd = -1;
+	supervisor.gate.book = supervisor.gate.denials = -1;
 	signal(SIGPIPE, SIG_IGN);
 	r = start(&supervisor, &hand);
 	if (r < 0) {

@@ -18,6 +18,7 @@ struct sensor_role {
 	int supervisor_fd; /* messages */
 	int control_fd;    /* messages */
 	int page_fd;       /* numbers, to write */
+	int denials_fd;    /* map of event/denial.h, or -1 */
 	uint32_t host_mnt_ns; /* inode of the host's mount namespace */
 	const struct config *config;
 };
@@ -47,6 +48,8 @@ int role_control(const struct control_role *role);
 struct gate_role {
 	int supervisor_fd; /* messages */
 	int history_fd;    /* verdicts and numbers, to write */
+	int book_fd;       /* rules about the network (gate/net-book.h); -1: nobody may set any */
+	int denials_fd;    /* map of event/denial.h, or -1 */
 	uint32_t epoch;    /* number of its life */
 	const struct config *config;
 };

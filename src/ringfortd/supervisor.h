@@ -52,6 +52,7 @@ struct unit {
 	struct ask_channel ask; /* while it runs and may decide */
 	int wake;               /* its pipe, to write: of the sensor and the gate */
 	uint32_t authorize;     /* acts that it may decide */
+	uint32_t net;           /* acts that its rules may decide */
 	bool shadow, fail_closed;
 	struct event *ended, *due;
 	struct cgroup_usage usage; /* of the last run */

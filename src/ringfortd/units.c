@@ -125,18 +125,19 @@ static int open_ask(struct unit *unit, struct unit_plan *plan, char ask[64])
 	int r;
 
 	unit->authorize = unit->supervisor->gate.history_writer < 0 ? 0 : plan->plan.authorize;
+	unit->net = unit->supervisor->gate.book < 0 ? 0 : plan->plan.net;
 	unit->shadow = plan->plan.mode == CONFIG_SHADOW;
 	unit->fail_closed = plan->plan.miss == MANIFEST_FAIL_CLOSED;
-	if (!unit->authorize)
+	if (!unit->authorize && !unit->net)
 		return 0;
 	r = ask_channel_open(&unit->ask);
 	if (r < 0)
 		return r;
 	snprintf(ask, 64, ASK_VARIABLE "=" ASK_FORMAT, ASK_REQUESTS_TARGET, ASK_ANSWERS_TARGET,
-		 ASK_FILES_TARGET, ASK_GATE_TARGET, unit->authorize);
+		 ASK_FILES_TARGET, ASK_GATE_TARGET, unit->authorize, unit->net);
 	plan->environment[5] = ask;
-	/* Somebody waits for what it says. */
-	plan->plan.options.urgent = true;
+	/* Somebody waits for what it says; not for rules. */
+	plan->plan.options.urgent = unit->authorize != 0;
 	return 0;
 }
 
@@ -153,7 +154,7 @@ static size_t list_fds(const struct unit *unit, struct spawn_fd fds[MAX_FDS], in
 	};
 
 	memcpy(fds, all, sizeof(all));
-	return unit->authorize ? MAX_FDS : 3;
+	return unit->ask.requests >= 0 ? MAX_FDS : 3;
 }
 
 /* We wait for its execve(2): were somebody asked about that, we would wait for him. */

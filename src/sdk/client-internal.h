@@ -36,5 +36,7 @@ int requests_open(struct requests **ret_requests);
 struct requests *requests_close(struct requests *requests);
 bool requests_waiting(const struct requests *requests);
 int requests_renew(struct requests *requests); /* content is new: what was remembered of it is void */
+uint32_t requests_net_granted(const struct requests *requests);
+int requests_tell(struct requests *requests, uint32_t kind, const void *data, size_t n); /* 0 or -EAGAIN */
 
 #endif

@@ -150,13 +150,19 @@ static void straw_asks(struct straw *f, uint32_t granted)
 	f->gate_fd = pipes[0];
 	f->inherited[6] = pipes[1];
 	snprintf(text, sizeof(text), ASK_FORMAT, f->inherited[3], f->inherited[4], f->inherited[5],
-		 f->inherited[6], granted);
+		 f->inherited[6], granted, f->net_granted);
 	assert(setenv(ASK_VARIABLE, text, 1) == 0);
 }
 
 void straw_setup(struct straw *f, uint32_t granted)
 {
+	straw_setup_net(f, granted, 0);
+}
+
+void straw_setup_net(struct straw *f, uint32_t granted, uint32_t net_granted)
+{
 	memset(f, 0, sizeof(*f));
+	f->net_granted = net_granted;
 	straw_channel(f);
 	straw_asks(f, granted);
 	assert(ringfort_client_open(&f->client) == 0);

@@ -33,10 +33,12 @@ struct straw {
 	struct ringfort_client *client;
 	struct pollfd wake;
 	int inherited[7]; /* in the order of RINGFORT_CHANNEL and RINGFORT_ASK */
+	uint32_t net_granted;
 };
 
 /* straw_setup() opens the client, which subscribes file.unlink; straw_channel() makes its channel alone */
 void straw_setup(struct straw *f, uint32_t granted);
+void straw_setup_net(struct straw *f, uint32_t granted, uint32_t net_granted);
 void straw_teardown(struct straw *f);
 void straw_channel(struct straw *f);
 

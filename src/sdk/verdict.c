@@ -25,6 +25,7 @@ struct requests {
 	int files_fd;
 	int gate_fd;
 	uint32_t granted;
+	uint32_t net_granted;
 	uint32_t acts; /* that we asked for */
 	uint32_t n_held;
 	struct held_file held[MAX_HELD]; /* of what is not answered yet; the oldest first */
@@ -55,9 +56,9 @@ static void requests_closep(struct requests **requests)
 static int read_ask(const char *text, int *ret_asked, int *ret_answers, struct requests *requests)
 {
 	int asked, answers, files, gate;
-	uint32_t granted;
+	uint32_t granted, net_granted;
 
-	if (sscanf(text, ASK_FORMAT, &asked, &answers, &files, &gate, &granted) != 5)
+	if (sscanf(text, ASK_FORMAT, &asked, &answers, &files, &gate, &granted, &net_granted) != 6)
 		return -ENOTCONN;
 	if (fcntl(asked, F_SETFD, FD_CLOEXEC) < 0 || fcntl(answers, F_SETFD, FD_CLOEXEC) < 0 ||
 	    fcntl(files, F_SETFD, FD_CLOEXEC) < 0 || fcntl(gate, F_SETFD, FD_CLOEXEC) < 0 ||
@@ -68,6 +69,7 @@ static int read_ask(const char *text, int *ret_asked, int *ret_answers, struct r
 	requests->files_fd = files;
 	requests->gate_fd = gate;
 	requests->granted = granted;
+	requests->net_granted = net_granted;
 	return 0;
 }
 
@@ -210,13 +212,18 @@ static bool read_request(struct requests *requests, const struct mailbox_message
  * A pipe that is full wakes the gate all the same.  Where the gate has gone, a solution is not killed by
  * SIGPIPE: it is pid 1 of its namespace.
  */
-static int tell_gate(struct requests *requests, uint32_t kind, const void *data, size_t n)
+int requests_tell(struct requests *requests, uint32_t kind, const void *data, size_t n)
 {
 	int r = mailbox_put(requests->answers, kind, data, n, NULL, 0);
 
 	if (r == 0 && write(requests->gate_fd, "", 1) < 0)
 		return 0;
 	return r;
+}
+
+uint32_t requests_net_granted(const struct requests *requests)
+{
+	return requests ? requests->net_granted : 0;
 }
 
 _public_ uint32_t ringfort_client_authorizable(const struct ringfort_client *client)
@@ -227,7 +234,7 @@ _public_ uint32_t ringfort_client_authorizable(const struct ringfort_client *cli
 static int authorize(struct requests *requests, uint32_t acts)
 {
 	const struct ask_authorize message = { .acts = acts };
-	int r = tell_gate(requests, ASK_AUTHORIZE, &message, sizeof(message));
+	int r = requests_tell(requests, ASK_AUTHORIZE, &message, sizeof(message));
 
 	if (r == 0)
 		requests->acts = acts;
@@ -284,7 +291,7 @@ _public_ int ringfort_client_answer(struct ringfort_client *client, uint64_t id,
 		return -EACCES;
 	if (answer.verdict >= _RINGFORT_VERDICT_N || flags & ~RINGFORT_ANSWER_REMEMBER)
 		return -EINVAL;
-	r = tell_gate(client->requests, ASK_ANSWER, &answer, sizeof(answer));
+	r = requests_tell(client->requests, ASK_ANSWER, &answer, sizeof(answer));
 	if (r == 0)
 		release(client->requests, id);
 	return r;

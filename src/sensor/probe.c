@@ -72,6 +72,11 @@ static int configure(struct probe *probe, const struct probe_options *options)
 		}
 	}
 	bpf->rodata->host_mnt_ns = options->host_mnt_ns;
+	if (options->denials_fd > 0) {
+		r = bpf_map__reuse_fd(bpf->maps.denials, options->denials_fd);
+		if (r < 0)
+			return r;
+	}
 	r = bpf_map__set_max_entries(bpf->maps.scratches, probe->n_cpus);
 	if (r == 0)
 		r = bpf_map__set_max_entries(bpf->maps.counters, probe->n_cpus);

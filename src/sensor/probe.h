@@ -28,6 +28,7 @@ struct probe_options {
 	size_t n_env;           /* at most 32, of 2 to 30 bytes each, else -EINVAL */
 	uint32_t host_mnt_ns;   /* inode of the host's mount namespace */
 	uint64_t table_types;   /* told whatever probe_attach() names: only acts that have succeeded */
+	int denials_fd;         /* map of event/denial.h; 0 or less: nobody fills one */
 	/* Told why something does not load or attach, and what libbpf says; may be NULL. */
 	void (*log)(void *userdata, const char *message);
 	void *userdata;

@@ -49,6 +49,7 @@
 #define FMODE_CREATED 0x100000
 #define TS_COMPAT 0x2
 #define MAX_ERRNO 4095
+#define EPERM 1
 #define EINTR 4
 #define EINPROGRESS 115
 #define ERESTARTSYS 512
@@ -268,6 +269,9 @@ struct sock_common {
 	uint16_t skc_family;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	struct {
+		int64_t counter;
+	} skc_cookie;
 };
 
 struct sock {

@@ -3,6 +3,7 @@
 #ifndef RINGFORT_SENSOR_BPF_NET_BPF_H
 #define RINGFORT_SENSOR_BPF_NET_BPF_H
 
+#include "event/denial.h"
 #include "path.bpf.h"
 
 #define SUN_PATH 108
@@ -36,6 +37,17 @@ struct address {
 };
 
 enum end { LOCAL_END, REMOTE_END };
+
+/* Numbers of enum ringfort_net_act. */
+enum denied_act { DENIED_CONNECT, DENIED_BIND };
+
+/* The gate's program fills it, where there is one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, DENIAL_ENTRIES);
+	__type(key, uint64_t);
+	__type(value, struct denial);
+} denials SEC(".maps");
 
 /* The socket of a file, or 0 for other files and for netlink, which is the kernel's own affair. */
 static __always_inline uint64_t socket_of(uint64_t file)
@@ -201,6 +213,31 @@ __noinline uint32_t put_address(uint64_t from, uint32_t size, uint32_t offset, u
 	return at;
 }
 
+/**
+ * put_denied() - tell which rule refused this socket, if one did
+ * @offset: of the struct ringfort_span in the record
+ *
+ * Return: the offset behind.
+ */
+__noinline uint32_t put_denied(uint64_t sk, uint32_t act, uint32_t offset, uint32_t at)
+{
+	uint64_t cookie = LOAD_ADDRESS(sk, struct sock, __sk_common.skc_cookie);
+	struct denial *denial = bpf_map_lookup_elem(&denials, &cookie);
+	struct scratch *s = scratch_get();
+	uint32_t length;
+
+	at &= RECORD_MASK;
+	if (!s || !denial || denial->act != act)
+		return at;
+	length = denial->length;
+	if (length == 0 || length >= DENIAL_TEXT)
+		return at;
+	__builtin_memcpy(&s->record[at], denial->text, DENIAL_TEXT);
+	*(struct ringfort_span *)&s->record[offset & HEAD_MASK & ~3u] = span_of(at, at + length + 1);
+	bpf_map_delete_elem(&denials, &cookie);
+	return at + length + 1;
+}
+
 __noinline int handle_connect(void)
 {
 	struct scratch *s = scratch_get();
@@ -216,6 +253,7 @@ __noinline int handle_connect(void)
 	record = (struct connect_record *)s->record;
 	record->body.protocol = protocol_of(sk);
 	record->body.error = error_of(&s->call);
+	record->body.denied_by = (struct ringfort_span){ 0 };
 	at = put_end(sk, LOCAL_END, offsetof(struct connect_record, body.local), at);
 	/* A failed attempt has left no peer in the socket, one not yet begun has none, and a UNIX
 	 * peer may have no name. */
@@ -224,6 +262,8 @@ __noinline int handle_connect(void)
 		at = put_address(s->call.args[1], s->call.args[2], remote, at);
 	else
 		at = put_end(sk, REMOTE_END, remote, at);
+	if (record->body.error == EPERM)
+		at = put_denied(sk, DENIED_CONNECT, offsetof(struct connect_record, body.denied_by), at);
 	send(ringfort_type_net_connect, at);
 	return 0;
 }
@@ -243,10 +283,13 @@ __noinline int handle_bind(void)
 	record = (struct bind_record *)s->record;
 	record->body.protocol = protocol_of(sk);
 	record->body.error = error_of(&s->call);
+	record->body.denied_by = (struct ringfort_span){ 0 };
 	if (record->body.error)
 		at = put_address(s->call.args[1], s->call.args[2], local, at);
 	else
 		at = put_end(sk, LOCAL_END, local, at);
+	if (record->body.error == EPERM)
+		at = put_denied(sk, DENIED_BIND, offsetof(struct bind_record, body.denied_by), at);
 	send(ringfort_type_net_bind, at);
 	return 0;
 }
