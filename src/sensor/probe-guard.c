@@ -42,6 +42,7 @@ static void guard_orders(const struct guard *guard)
 {
 	struct probe *probe = guard->probe;
 	const struct probe_call *calls = probe->bpf->data_calls->calls;
+	uint64_t types = probe->types | probe->table_types;
 	bool good = memcmp(calls, probe->calls, sizeof(probe->calls)) == 0;
 
 	if (!good) {
@@ -49,10 +50,10 @@ static void guard_orders(const struct guard *guard)
 		tell(guard, PROBE_MAP_CHANGED, "table of calls",
 		     memcmp(calls, probe->calls, sizeof(probe->calls)) == 0);
 	}
-	if (probe->bpf->bss->subscribed == probe->types && probe->bpf->bss->uring_opcodes == probe->uring_opcodes)
+	if (probe->bpf->bss->subscribed == types && probe->bpf->bss->uring_opcodes == probe->uring_opcodes)
 		return;
 	probe_calls_fill(probe, probe->types);
-	__atomic_store_n(&probe->bpf->bss->subscribed, probe->types, __ATOMIC_RELEASE);
+	__atomic_store_n(&probe->bpf->bss->subscribed, types, __ATOMIC_RELEASE);
 	probe_arm(probe);
 	tell(guard, PROBE_MAP_CHANGED, "subscribed types", true);
 }
