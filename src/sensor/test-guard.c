@@ -102,7 +102,7 @@ static void another_subscription_is_put_right(struct stream *stream)
 
 	probe->bpf->bss->subscribed = 0;
 	assert(guard(stream) == 1 && harms[0].kind == SENSOR_MAP && harms[0].healed);
-	assert(probe->bpf->bss->subscribed == probe->types);
+	assert(probe->bpf->bss->subscribed == (probe->types | probe->table_types));
 	probe->bpf->bss->uring_opcodes ^= 1;
 	assert(guard(stream) == 1 && probe->bpf->bss->uring_opcodes == probe->uring_opcodes);
 }
