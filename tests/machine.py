@@ -51,7 +51,9 @@ def codename():
 def mirror():
     done = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)"], capture_output=True, text=True)
     found = [uri for uri in done.stdout.split() if uri.rstrip("/").endswith("/debian")]
-    return found[0] if found else "http://deb.debian.org/debian"
+    if not found:
+        raise lib.Skip("apt knows no archive of Debian")
+    return found[0]
 
 
 def base_archive(packages):
