@@ -325,7 +325,7 @@ class Daemon:
             for solution in self.solutions:
                 package = solution.write(self.folder + "/packages")
                 file.write(f"  - name: {solution.name}\n    package: {package}\n")
-                file.writelines(f"    {line}\n" for line in solution.operator.splitlines())
+                file.writelines(f"    {line}\n" for line in getattr(solution, "operator", "").splitlines())
         self.preexec, self.arguments = preexec, list(arguments)
         self.process = None
         _open.append(self.end)
