@@ -111,7 +111,7 @@ static void hear(struct voter *voter)
 	int turns = 0, r;
 
 	while ((r = voter_take(voter, &told)) != VOTER_NONE) {
-		assert(r == VOTER_ANSWER || r == VOTER_CHANGED || r == -EBADMSG);
+		assert(r == VOTER_ANSWER || r == VOTER_CHANGED || r == VOTER_RULES || r == -EBADMSG);
 		/* Each turn gets on by at least a head: noise cannot keep the gate. */
 		assert(++turns <= (int)(MAILBOX_DATA_BYTES / 8) + 1);
 		assert((numbers->acts & ~GRANTED) == 0);
