@@ -20,7 +20,7 @@ from lib import case, equal, require, wait_until
 
 PACKAGE = lib.STAGE + "/usr/libexec/ringfort/solutions/sigma"
 RULES = PACKAGE + "/rules"
-DATA = os.environ.get("RINGFORT_DATA")
+DATA = os.environ.get("RINGFORT_DATA") or os.path.join(os.path.dirname(lib.ROOT), "shared", "data")
 CLONE_NEWNET = 0x40000000
 MS_REC, MS_PRIVATE = 0x4000, 1 << 18
 HIDDEN = ("/etc", "/var", "/dev/shm", "/root", "/mnt", "/tmp", "/opt")
@@ -410,7 +410,7 @@ class Own(Sigma):
 
     def __init__(self):
         folder = own_rules(lib.temporary("own") + "/rules", *own_content())
-        self.has_data = bool(DATA) and os.path.isdir(DATA + "/sigma-linux/rules")
+        self.has_data = os.path.isdir(DATA + "/sigma-linux/rules")
         theirs = []
         if self.has_data:
             # The solution's process has a user of its own, who may not read everybody's folders.
@@ -458,7 +458,7 @@ def auditd():
 def sigmahq():
     sigma = Own.get()
     if not sigma.has_data:
-        raise lib.Skip("no SigmaHQ rules: set RINGFORT_DATA")
+        raise lib.Skip("no SigmaHQ rules in " + DATA + ": set RINGFORT_DATA")
     state = sigma.daemon.solution(SIGMA)
     said = re.match(r"(\d+) loaded, (\d+) refused, (\d+) no source", state["said"])
     require(said, "said:", state["said"])
