@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gate ask - the kernel's questions: who is asked, or why nobody is. */
+#include "gate/gate-internal.h"
+
+#include "gate/cache.h"
+#include "gate/fan.h"
+#include "gate/mounts.h"
+#include "gate/room.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void add_voice(struct question *question, const struct voter *voter)
+{
+	question->voices[question->n_voices++] = (struct decision_voice){
+		.slot = (uint8_t)voter->terms.slot,
+		.mode = (uint8_t)voter->terms.mode,
+		.miss = (uint8_t)voter->terms.miss,
+		.generation = voter->generation,
+	};
+}
+
+/* Who takes part in this act. */
+static uint32_t find_voters(struct gate *gate, uint32_t act, struct voter *voters[QUESTION_VOICES])
+{
+	uint32_t n = 0;
+
+	for (uint32_t slot = 0; slot < DECISION_VOICES && n < QUESTION_VOICES; slot++)
+		if (gate->voters[slot] && voter_takes_part(gate->voters[slot], act))
+			voters[n++] = gate->voters[slot];
+	return n;
+}
+
+/* What it is about.  Its name is read, so not before whoever waits for nobody is answered. */
+static void describe(struct gate *gate, struct question *question, const struct fan_event *event,
+		     const struct file *file)
+{
+	file_path(&gate->path, gate->names, event->fd);
+	history_path(question->path, gate->path.text);
+	question->act = event->act;
+	question->pid = event->pid;
+	question->file = *file;
+	question->foreign_ns = !mounts_has(gate->mounts, file->mount);
+	question->generation = gate->generation;
+	question->asked_ns = gate->now_ns;
+	question->time_ns = gate_clock_ns(CLOCK_REALTIME);
+}
+
+/*
+ * A place for a question.  Where all are taken, one that was answered and only waits for its last words
+ * makes room; where somebody waits in every one, there is none.
+ */
+static struct question *begin(struct gate *gate)
+{
+	struct question *question;
+
+	if (gate->n_waiting >= gate->n_waiting_most)
+		return NULL;
+	question = question_begin(gate->questions);
+	if (question)
+		return question;
+	for (question = questions_first(gate->questions); question; question = question->later)
+		if (question->fd < 0) {
+			decision_expire(question->voices, question->n_voices);
+			gate_settle(gate, question);
+			return question_begin(gate->questions);
+		}
+	return NULL;
+}
+
+/* No room to ask anybody: the miss modes decide. */
+static void decide_unasked(struct gate *gate, const struct fan_event *event, const struct file *file,
+			   struct voter *const voters[], uint32_t n)
+{
+	struct question question = { .fd = -1 };
+
+	for (uint32_t i = 0; i < n; i++) {
+		add_voice(&question, voters[i]);
+		question.voices[i].answer = DECISION_FULL;
+		gate_missed(gate, voters[i]->terms.slot, DECISION_FULL);
+	}
+	question.decision = decision_make(question.voices, n, gate_critical(gate, file), gate->options.deny_critical);
+	gate_answer(gate, event->fd, file, question.decision.verdict);
+	gate->numbers->n_decided++;
+	gate->numbers->n_overridden += question.decision.overridden;
+	describe(gate, &question, event, file);
+	close(event->fd);
+	gate_record(gate, &question);
+}
+
+static void ask(struct gate *gate, const struct fan_event *event, const struct file *file,
+		struct voter *const voters[], uint32_t n)
+{
+	struct question *question = begin(gate);
+	struct voter_question asked = { .act = event->act, .pid = event->pid, .fd = event->fd, .file = file,
+					.path = &gate->path };
+
+	if (!question) {
+		decide_unasked(gate, event, file, voters, n);
+		return;
+	}
+	describe(gate, question, event, file);
+	question->fd = event->fd;
+	question->deadline_ns = gate->now_ns + gate->options.deadline_ms * 1000000ull;
+	if (gate->options.soft_ms && gate->options.soft_ms < gate->options.deadline_ms)
+		question->soft_ns = gate->now_ns + gate->options.soft_ms * 1000000ull;
+	gate->n_waiting++;
+	asked.id = question->id;
+	asked.deadline_ns = question->deadline_ns;
+	asked.flags = question->foreign_ns ? RINGFORT_REQUEST_FOREIGN_NS : 0;
+	for (uint32_t i = 0; i < n; i++)
+		add_voice(question, voters[i]);
+	if (!gate->timer_armed)
+		gate_arm_timer(gate, question->soft_ns ? question->soft_ns : question->deadline_ns);
+	for (uint32_t i = 0; i < n; i++)
+		if (voter_ask(voters[i], &asked) < 0) {
+			question->voices[i].answer = DECISION_FULL;
+			gate_missed(gate, voters[i]->terms.slot, DECISION_FULL);
+		}
+	gate->numbers->n_pending = questions_n(gate->questions);
+	gate_advance(gate, question);
+}
+
+/* ---- events ------------------------------------------------------------------------------------- */
+
+/* Ours, a child of ours, or a helper that the kernel itself started (those are in no session). */
+static bool is_ours(const struct gate *gate, uint32_t pid)
+{
+	pid_t session = pid ? getsid((pid_t)pid) : 0;
+
+	if (session == 0)
+		return true;
+	for (uint32_t i = 0; i < gate->n_own; i++)
+		if (gate->own[i] == pid || gate->own[i] == (uint32_t)session)
+			return true;
+	return false;
+}
+
+/* The same file, with nobody who could be changing it: as before.  Return: whether it was answered */
+static bool answer_from_table(struct gate *gate, const struct fan_event *event, const struct file *file)
+{
+	struct cache_key key = gate_cache_key(file, event->act);
+	struct cache_value value;
+	struct history_entry entry;
+
+	if (!cache_find(gate->cache, &key, gate->generation, &value) ||
+	    file_memory(file, event->fd, (int64_t)gate_clock_ns(CLOCK_REALTIME)) == FILE_ASK_AGAIN)
+		return false;
+	gate_answer(gate, event->fd, file, value.verdict);
+	gate->numbers->n_cached++;
+	file_path(&gate->path, gate->names, event->fd);
+	close(event->fd);
+	entry = (struct history_entry){
+		.time_ns = gate_clock_ns(CLOCK_REALTIME), .dev = file->dev, .ino = file->ino, .act = event->act,
+		.verdict = value.verdict, .pid = event->pid, .cached = 1, .cached_from = value.id,
+		.foreign_ns = !mounts_has(gate->mounts, file->mount),
+	};
+	history_path(entry.path, gate->path.text);
+	entry.id = history_add(gate->options.history, &entry);
+	if (entry.verdict == RINGFORT_VERDICT_DENY)
+		gate_tell(gate, GATE_DENIED, 0, &entry);
+	return true;
+}
+
+static void handle(struct gate *gate, const struct fan_event *event)
+{
+	struct voter *voters[QUESTION_VOICES];
+	struct file file;
+	uint32_t n;
+
+	if (event->fd < 0) {
+		gate->numbers->n_overflow++;
+		gate_tell(gate, GATE_OVERFLOW, 0, NULL);
+		return;
+	}
+	gate->numbers->n_asked++;
+	n = gate->numbers->open ? 0 : find_voters(gate, event->act, voters);
+	if (n == 0 || is_ours(gate, event->pid) || file_read(&file, event->fd) < 0 || !S_ISREG(file.mode)) {
+		gate_at_once(gate, event->fd);
+		return;
+	}
+	if (!gate->options.deny_critical && gate_critical(gate, &file)) {
+		gate->numbers->n_critical++;
+		gate_at_once(gate, event->fd);
+		return;
+	}
+	if (!answer_from_table(gate, event, &file))
+		ask(gate, event, &file, voters, n);
+}
+
+/* There is less room than there was: who waits longest is decided by miss modes. */
+static void shed(struct gate *gate)
+{
+	struct question *question, *later;
+
+	for (question = questions_first(gate->questions); question && gate->n_waiting > gate->n_waiting_most;
+	     question = later) {
+		later = question->later;
+		if (question->fd < 0)
+			continue;
+		for (uint32_t i = 0; i < question->n_voices; i++) {
+			if (question->voices[i].answer != DECISION_WAITING)
+				continue;
+			question->voices[i].answer = DECISION_FULL;
+			gate_missed(gate, question->voices[i].slot, DECISION_FULL);
+		}
+		gate_advance(gate, question);
+	}
+}
+
+/* How many events may be read; -EMFILE none, whatever is done: then a gate that ends denies nobody. */
+static int make_room(struct gate *gate)
+{
+	struct rlimit files;
+	struct room room;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return -errno;
+	room = room_of(files.rlim_cur, gate->n_voters, gate->n_waiting);
+	if (room.n_wait == 0)
+		return -EMFILE;
+	gate->n_waiting_most = room.n_wait;
+	if (room.n_read > 0)
+		return (int)room.n_read;
+	shed(gate);
+	return (int)room_of(files.rlim_cur, gate->n_voters, gate->n_waiting).n_read;
+}
+
+int gate_read_events(struct gate *gate)
+{
+	struct fan_event events[FAN_EVENTS];
+	int n = make_room(gate);
+
+	if (n > 0)
+		n = fan_read(gate->group, events, (uint32_t)n);
+	for (int i = 0; i < n; i++)
+		handle(gate, &events[i]);
+	return n;
+}

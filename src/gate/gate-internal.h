@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Gate internal - what the files of the gate share.
+ *
+ *   gate-ask.c      the kernel asks: whom do we ask?
+ *   gate-voices.c   solutions answer, or do not
+ *   gate-verdict.c  the kernel is answered; what is kept of it
+ *   gate.c          its loop, what the supervisor tells it, its life
+ *
+ * Only these include it.
+ */
+#ifndef RINGFORT_GATE_GATE_INTERNAL_H
+#define RINGFORT_GATE_GATE_INTERNAL_H
+
+#include "base/cleanup.h"
+#include "gate/gate.h"
+#include "gate/question.h"
+
+#include <sys/types.h>
+#include <time.h>
+
+struct cache_key;
+
+struct gate {
+	struct gate_options options;
+	struct history_numbers *numbers;
+	struct questions *questions;
+	struct cache *cache;
+	struct mounts *mounts;
+	struct backstop *backstop; /* NULL: nobody looks behind us */
+	uint64_t devices[GATE_PLACES]; /* of what is guarded */
+	struct voter *voters[DECISION_VOICES];
+	uint32_t n_voters;
+	uint32_t n_waiting;      /* openers: questions with a descriptor */
+	uint32_t n_waiting_most; /* for whom there is room */
+	uint64_t left;    /* slots that were demoted in this turn, a bit each: nobody waits for them any more */
+	uint32_t guarded; /* places, a bit each */
+	dev_t marked[GATE_PLACES]; /* the file system that has the place's mark, 0: none, or mounts changed since */
+	uint32_t own[GATE_OWN_MAX];
+	uint32_t n_own;
+	uint64_t generation;   /* of all that was remembered */
+	uint32_t n_remembered; /* ignore marks set since they were dropped last */
+	uint64_t now_ns;
+	bool timer_armed;
+	int group, epoll_fd, timer_fd, names;
+	struct file_path path; /* of the event that is looked at */
+};
+
+uint64_t gate_clock_ns(clockid_t clock);
+void gate_tell(const struct gate *gate, enum gate_news news, uint32_t slot, const struct history_entry *entry);
+
+/* ---- gate-verdict.c ---------------------------------------------------------------------------- */
+
+struct cache_key gate_cache_key(const struct file *file, uint32_t act);
+
+/** gate_critical() - is it a file that the host needs? */
+bool gate_critical(const struct gate *gate, const struct file *file);
+
+/** gate_answer() - to the kernel; file: NULL where it is not known */
+void gate_answer(struct gate *gate, int fd, const struct file *file, enum ringfort_verdict verdict);
+
+/** gate_at_once() - allow, and close it */
+void gate_at_once(struct gate *gate, int fd);
+
+/** gate_give() - the verdict of a question for which somebody waits */
+void gate_give(struct gate *gate, struct question *question, struct decision decision);
+
+/** gate_record() - into the history at once, with what was heard so far, and where it may be into the table */
+void gate_record(struct gate *gate, struct question *question);
+
+/** gate_advance() - what can be done with a question now that something is known of it: it may be gone then */
+void gate_advance(struct gate *gate, struct question *question);
+
+/** gate_settle() - the last words are there, or will not come: the question ends */
+void gate_settle(struct gate *gate, struct question *question);
+
+/* ---- gate-voices.c ----------------------------------------------------------------------------- */
+
+/** gate_missed() - a solution had no answer; it may be demoted for it */
+void gate_missed(struct gate *gate, uint32_t slot, enum decision_answer how);
+
+/** gate_hear() - what a solution has to say, so much a turn */
+void gate_hear(struct gate *gate, struct voter *voter);
+
+void gate_arm_timer(struct gate *gate, uint64_t deadline_ns);
+
+/** gate_expire() - the timer: deadlines, soft and hard */
+void gate_expire(struct gate *gate);
+
+/** gate_release_from() - nobody waits for an answer of that slot, which cannot come */
+void gate_release_from(struct gate *gate, uint32_t slot);
+
+/** gate_release_left() - the same for all that were demoted in this turn */
+void gate_release_left(struct gate *gate);
+
+/* ---- gate-ask.c -------------------------------------------------------------------------------- */
+
+/** gate_read_events() - the kernel's questions.  0 or more, or a negative errno: it cannot go on */
+int gate_read_events(struct gate *gate);
+
+#endif

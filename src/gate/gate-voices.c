@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gate voices - what solutions say, and what becomes of those that do not. */
+#include "gate/gate-internal.h"
+
+#include "gate/cache.h"
+#include "gate/net-gate.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define LAST_KNOWN_NS 60000000000ull /* a verdict under older content is good for */
+
+/* Others decide now: what was remembered had its voice in it.  What it still says is not even heard. */
+static void demoted(struct gate *gate, struct voter *voter)
+{
+	gate->left |= 1ull << voter->terms.slot;
+	epoll_ctl(gate->epoll_fd, EPOLL_CTL_DEL, voter->channel.woken, NULL);
+	gate_forget(gate);
+	gate_tell(gate, GATE_DEMOTED, voter->terms.slot, NULL);
+}
+
+void gate_missed(struct gate *gate, uint32_t slot, enum decision_answer how)
+{
+	struct voter *voter = gate->voters[slot];
+
+	if (voter && voter_missed(voter, how, gate->now_ns))
+		demoted(gate, voter);
+}
+
+/* ---- answers of solutions -------------------------------------------------------------------------- */
+
+static void wrong(struct gate *gate, struct voter *voter)
+{
+	if (voter_wrong(voter, gate->now_ns))
+		demoted(gate, voter);
+}
+
+static void count_answer(struct voter *voter, const struct ask_answer *told, bool after)
+{
+	if (told->verdict == RINGFORT_VERDICT_DENY)
+		voter->numbers->n_denied++;
+	else
+		voter->numbers->n_allowed++;
+	voter->numbers->n_after += after;
+}
+
+/* Once; and where its last known answer was taken, in time all the same: that stays in the record. */
+static bool may_answer(const struct decision_voice *voice)
+{
+	return voice->answer == DECISION_WAITING || voice->answer == DECISION_LAST_KNOWN_ALLOW ||
+	       voice->answer == DECISION_LAST_KNOWN_DENY;
+}
+
+/* Every number in it is the solution's: which question, whether it was asked, whether it may still answer. */
+static void take_answer(struct gate *gate, struct voter *voter, const struct ask_answer *told)
+{
+	struct question *question = question_find(gate->questions, told->id);
+	struct decision_voice *voice = question ? question_voice(question, voter->terms.slot) : NULL;
+
+	if (!voice || !question->open || !may_answer(voice) || told->verdict >= _RINGFORT_VERDICT_N ||
+	    gate->now_ns >= question->deadline_ns) {
+		wrong(gate, voter);
+		return;
+	}
+	voice->answer = told->verdict == RINGFORT_VERDICT_DENY ? DECISION_DENY : DECISION_ALLOW;
+	voice->remember = told->flags & RINGFORT_ANSWER_REMEMBER;
+	voice->us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
+	count_answer(voter, told, question->fd < 0);
+	gate_advance(gate, question);
+}
+
+/* What is too much is the operator's to see, not nonsense. */
+static void take_rules(struct gate *gate, struct voter *voter)
+{
+	if (!gate->options.net || net_gate_take(gate->options.net, voter->terms.slot, voter->rules,
+						voter->rules_bytes) == -EBADMSG)
+		wrong(gate, voter);
+}
+
+/*
+ * Answers first, somebody waits for each; the pipe is emptied when there are none left, and what came
+ * meanwhile is looked for once more.  Who left more than a turn's worth stays readable.
+ */
+void gate_hear(struct gate *gate, struct voter *voter)
+{
+	struct ask_answer told;
+	bool emptied = false;
+
+	for (int i = 0; i < VOTER_MESSAGES; i++) {
+		int r = voter_take(voter, &told);
+
+		if (r == VOTER_NONE) {
+			if (emptied)
+				return;
+			voter_hear(voter);
+			emptied = true;
+		} else if (r == VOTER_ANSWER)
+			take_answer(gate, voter, &told);
+		else if (r == VOTER_CHANGED)
+			gate_forget(gate);
+		else if (r == VOTER_RULES)
+			take_rules(gate, voter);
+		else
+			wrong(gate, voter);
+	}
+}
+
+/* ---- deadlines -------------------------------------------------------------------------------------- */
+
+static void expire_voices(struct gate *gate, struct question *question)
+{
+	bool waited[QUESTION_VOICES];
+
+	for (uint32_t i = 0; i < question->n_voices; i++)
+		waited[i] = question->voices[i].answer == DECISION_WAITING;
+	decision_expire(question->voices, question->n_voices);
+	for (uint32_t i = 0; i < question->n_voices; i++) {
+		if (!waited[i])
+			continue;
+		question->voices[i].us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
+		gate_missed(gate, question->voices[i].slot, DECISION_LATE);
+	}
+}
+
+/*
+ * The soft deadline: what was decided about this very file under older content stands for those who have
+ * not answered, where the operator lets it, and marked as such.
+ */
+static void soften(struct gate *gate, struct question *question)
+{
+	struct cache_key key = gate_cache_key(&question->file, question->act);
+	struct cache_value last;
+
+	question->soft_ns = 0;
+	if (question->fd < 0 || !cache_find_old(gate->cache, &key, gate->now_ns, LAST_KNOWN_NS, &last))
+		return;
+	for (uint32_t i = 0; i < question->n_voices; i++)
+		if (question->voices[i].answer == DECISION_WAITING && question->voices[i].mode == DECISION_ENFORCE)
+			question->voices[i].answer = last.verdict == RINGFORT_VERDICT_DENY ?
+							     DECISION_LAST_KNOWN_DENY :
+							     DECISION_LAST_KNOWN_ALLOW;
+	gate_advance(gate, question);
+}
+
+/* In the order of asking, which is that of soft deadlines too.  Return: the next of these, or 0 */
+static uint64_t soften_due(struct gate *gate)
+{
+	struct question *question, *later;
+
+	for (question = questions_first(gate->questions); question; question = later) {
+		later = question->later;
+		if (question->soft_ns > gate->now_ns)
+			return question->soft_ns;
+		if (question->soft_ns)
+			soften(gate, question);
+	}
+	return 0;
+}
+
+void gate_arm_timer(struct gate *gate, uint64_t deadline_ns)
+{
+	const struct itimerspec at = { .it_value = { .tv_sec = (time_t)(deadline_ns / 1000000000),
+						     .tv_nsec = (long)(deadline_ns % 1000000000) } };
+
+	gate->timer_armed = timerfd_settime(gate->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0;
+}
+
+void gate_expire(struct gate *gate)
+{
+	struct question *question;
+	uint64_t n_expirations, soft_ns;
+
+	if (read(gate->timer_fd, &n_expirations, sizeof(n_expirations)) < 0)
+		return;
+	gate->timer_armed = false;
+	while ((question = questions_first(gate->questions)) && question->deadline_ns <= gate->now_ns) {
+		gate->numbers->n_expired += question->fd >= 0;
+		expire_voices(gate, question);
+		gate_advance(gate, question);
+	}
+	soft_ns = soften_due(gate);
+	question = questions_first(gate->questions);
+	if (question)
+		gate_arm_timer(gate, soft_ns && soft_ns < question->deadline_ns ? soft_ns : question->deadline_ns);
+}
+
+/* Nobody waits for an answer that cannot come. */
+void gate_release_from(struct gate *gate, uint32_t slot)
+{
+	struct question *question, *later;
+
+	for (question = questions_first(gate->questions); question; question = later) {
+		struct decision_voice *voice = question_voice(question, slot);
+
+		later = question->later;
+		if (!voice || voice->answer != DECISION_WAITING)
+			continue;
+		voice->answer = DECISION_GONE;
+		voice->us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
+		gate_missed(gate, slot, DECISION_GONE);
+		gate_advance(gate, question);
+	}
+}
+
+/* Not where it is found out: that may be in the middle of the list of questions. */
+void gate_release_left(struct gate *gate)
+{
+	uint64_t left = gate->left;
+
+	gate->left = 0;
+	for (uint32_t slot = 0; left; slot++, left >>= 1)
+		if (left & 1)
+			gate_release_from(gate, slot);
+}
