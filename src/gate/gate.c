@@ -181,8 +181,11 @@ int gate_backstop(struct gate *gate, int fd)
 {
 	int r = gate->backstop ? -EEXIST : backstop_open(&gate->backstop, fd);
 
+	/* Of places that we were not told of yet it keeps what the life before us knew: no image runs unseen
+	 * until we are. */
 	for (uint32_t place = 0; r == 0 && place < GATE_PLACES; place++)
-		backstop_guard(gate->backstop, place, gate->devices[place]);
+		if (gate->devices[place])
+			backstop_guard(gate->backstop, place, gate->devices[place]);
 	if (r == 0)
 		activate(gate);
 	return r;

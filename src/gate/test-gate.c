@@ -7,6 +7,7 @@
 #undef NDEBUG
 #include "gate/gate.h"
 
+#include "gate/backstop.h"
 #include "ring/mailbox.h"
 
 #include <assert.h>
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -627,6 +629,25 @@ static bool prepare(void)
 	return system(command) == 0;
 }
 
+/* A new gate maps it before it is told its places: what runs until then runs without a verdict, and is seen. */
+static void what_an_earlier_gate_guarded_stays_so_for_the_probe(void)
+{
+	struct backstop *backstop;
+	struct scene scene;
+	int fd = memfd_create("backstop", MFD_CLOEXEC);
+
+	assert(fd >= 0 && ftruncate(fd, sizeof(*backstop)) == 0 && backstop_open(&backstop, fd) == 0);
+	backstop_guard(backstop, 0, 41);
+	backstop_guard(backstop, 1, 42);
+	begin(&scene);
+	assert(gate_backstop(scene.gate, fd) == 0);
+	assert(backstop->guarded[0] != 41 && backstop->guarded[0] != 0);
+	assert(backstop->guarded[1] == 42);
+	end(&scene);
+	backstop_close(backstop);
+	close(fd);
+}
+
 int main(void)
 {
 	int before;
@@ -654,6 +675,7 @@ int main(void)
 	what_the_host_needs_is_denied_by_policy_only();
 	an_open_gate_lets_everybody_go_who_waits_first();
 	what_is_guarded_and_what_is_refused_is_told();
+	what_an_earlier_gate_guarded_stays_so_for_the_probe();
 	who_finds_no_room_is_decided_by_miss_modes_and_that_is_told();
 	without_any_room_it_cannot_go_on_and_denies_nobody();
 	the_end_of_the_gate_lets_everybody_go_who_waits();
