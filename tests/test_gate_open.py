@@ -294,7 +294,11 @@ def remembered():
         os.unlink(file)
 
 
-@case("the gate's next life, and the next walker, guard what the last did")
+def tampered(daemon):
+    return [(f["ringfort"].get("what"), f["ringfort"].get("part")) for f in daemon.findings()]
+
+
+@case("the gate's next life, and the next walker, guard what the last did; who killed or stopped one is told")
 def lives():
     scratch = Scratch()
     top, deep = tree(scratch)
@@ -307,6 +311,9 @@ def lives():
             lib.wait_until(lambda: daemon.gate() and daemon.gate()["scopes"] and daemon.scope(top)["folders"] == 3, 5,
                            lambda: daemon.gate())
             lib.wait_until(lambda: not opens(bad), 5, "a denial")
+            lib.wait_until(lambda: ("killed", part) in tampered(daemon), 3, lambda: tampered(daemon))
+        os.kill(daemon.roles()["scopes"], signal.SIGSTOP)
+        lib.wait_until(lambda: ("stopped", "scopes") in tampered(daemon), 3, lambda: tampered(daemon))
         os.mkdir(f"{top}/after")
         lib.wait_until(lambda: daemon.scope(top)["folders"] == 4, 5, lambda: daemon.gate())
 
