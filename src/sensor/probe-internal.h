@@ -27,7 +27,10 @@ struct probe {
 	struct probe_hook_state hooks[PROBE_MAX_HOOKS];
 	struct ringbuf *rare;
 	struct ringbuf *bulk;
-	struct ringbuf *current;  /* whose record was peeked and not yet released */
+	struct ringbuf *current;  /* whose record was peeked and not yet released: */
+	const struct probe_record *record;
+	struct probe_open_record *second; /* of a record with two events: its open_write, with room for any */
+	bool has_second;          /* it is next */
 	uint64_t until_ns;        /* of the drain that is going on */
 	bool drained;             /* the last peek found nothing */
 	int epoll_fd;

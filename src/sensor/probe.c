@@ -147,6 +147,9 @@ int probe_new(struct probe **ret_probe, const struct probe_options *options)
 	if (!probe)
 		return -ENOMEM;
 	probe->epoll_fd = -1;
+	probe->second = malloc(RINGFORT_MAX_EVENT);
+	if (!probe->second)
+		return -ENOMEM;
 	probe->log = options->log;
 	probe->userdata = options->userdata;
 	probe->table_types = options->table_types;
@@ -186,6 +189,7 @@ struct probe *probe_free(struct probe *probe)
 	ringbuf_free(probe->bulk);
 	close_fd(probe->epoll_fd);
 	probe_bpf__destroy(probe->bpf);
+	free(probe->second);
 	free(probe);
 	return NULL;
 }
@@ -222,11 +226,29 @@ static int end_drain(struct probe *probe)
 	return 0;
 }
 
+/* The file stands where it stood, its path too. */
+static void keep_second(struct probe *probe, const struct probe_record *record)
+{
+	if (!(record->also & PROBE_RECORD_OPENED) || record->type != ringfort_type_file_create ||
+	    record->size < sizeof(*probe->second) || record->size > RINGFORT_MAX_EVENT)
+		return;
+	memcpy(probe->second, record, record->size);
+	probe->second->head.type = ringfort_type_file_open_write;
+	probe->second->head.also = 0;
+	probe->second->head.n = probe->second->opened_n;
+	probe->second->open.open_flags = probe->second->opened_flags;
+	probe->has_second = true;
+}
+
 int probe_peek(struct probe *probe, uint64_t until_ns, const struct probe_record **ret_record)
 {
 	const struct probe_record *rare = NULL, *bulk = NULL, *record;
 	int r, b;
 
+	if (probe->has_second) {
+		*ret_record = &probe->second->head;
+		return 1;
+	}
 	if (probe->drained || until_ns != probe->until_ns)
 		begin_drain(probe, until_ns);
 	r = ringbuf_peek(probe->rare, &rare);
@@ -238,14 +260,18 @@ int probe_peek(struct probe *probe, uint64_t until_ns, const struct probe_record
 	if (record->monotonic_ns > until_ns)
 		return end_drain(probe);
 	probe->current = record == rare ? probe->rare : probe->bulk;
+	probe->record = record;
 	*ret_record = record;
 	return 1;
 }
 
 void probe_release(struct probe *probe)
 {
-	if (probe->current)
-		ringbuf_pop(probe->current);
+	probe->has_second = false;
+	if (!probe->current)
+		return;
+	keep_second(probe, probe->record);
+	ringbuf_pop(probe->current);
 	probe->current = NULL;
 }
 

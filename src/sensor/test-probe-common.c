@@ -245,7 +245,7 @@ void assert_actor(const struct probe_record *record, pid_t pid)
 
 	own_stat(&start, &tty);
 	assert_in_range(record->via, RINGFORT_VIA_SYSCALL, RINGFORT_VIA_KERNEL);
-	assert_int_equal(record->reserved, 0);
+	assert_true(record->also == 0 || (record->also == PROBE_RECORD_OPENED && record->type == ringfort_type_file_create));
 	assert_in_range(record->n, 1, UINT64_MAX);
 	assert_in_range(record->cpu, 0, probe_n_cpus(probe) - 1);
 	assert_int_equal(record->pid, pid);

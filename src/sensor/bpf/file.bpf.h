@@ -12,15 +12,6 @@
 
 #define WRITING (O_WRONLY | O_RDWR | O_TRUNC)
 
-/* Both events of an open: the file stands at the same place, the path behind the longer one. */
-struct open_record {
-	struct probe_record head;
-	union {
-		struct ringfort_file_open_write open;
-		struct ringfort_file_create create;
-	};
-};
-
 struct modify_record {
 	struct probe_record head;
 	struct ringfort_file_modify body;
@@ -134,7 +125,7 @@ static __always_inline bool is_alone(void)
 static __always_inline uint32_t put_opened(struct scratch *s, uint64_t file, uint32_t flags)
 {
 	const struct call *call = &s->call;
-	uint32_t offset = offsetof(struct open_record, open.file), at = sizeof(struct open_record);
+	uint32_t offset = offsetof(struct probe_open_record, open.file), at = sizeof(struct probe_open_record);
 	uint64_t path = call->args[call->is.path & 7];
 	uint32_t end;
 
@@ -149,20 +140,19 @@ static __always_inline uint32_t put_opened(struct scratch *s, uint64_t file, uin
 	return end;
 }
 
-static __always_inline void send_created(struct open_record *record, uint64_t file, uint32_t end)
+static __always_inline void fill_created(struct probe_open_record *record, uint64_t file)
 {
 	record->create.kind = RINGFORT_CREATE_REGULAR;
 	record->create.mode = 0;
 	if (file)
 		record->create.mode = LOAD(LOAD_ADDRESS(file, struct file, f_inode), struct inode, i_mode);
 	record->create.target = (struct ringfort_span){ 0 };
-	send(ringfort_type_file_create, end);
 }
 
 __noinline int handle_open(void)
 {
 	struct scratch *s = scratch_get();
-	struct open_record *record;
+	struct probe_open_record *record;
 	bool open, created;
 	uint32_t flags, end;
 	uint64_t file = 0;
@@ -182,16 +172,15 @@ __noinline int handle_open(void)
 	open = flags & WRITING && is_subscribed(ringfort_type_file_open_write);
 	if (!created && !open)
 		return 0;
-	record = (struct open_record *)s->record;
+	record = (struct probe_open_record *)s->record;
 	end = put_opened(s, file, flags) & RECORD_MASK;
-	if (created)
-		send_created(record, file, end);
-	if (open) {
+	if (created) {
+		fill_created(record, file);
+		record->opened_flags = flags;
+		send_both(ringfort_type_file_create, end, open ? ringfort_type_file_open_write : 0);
+	} else {
 		record->open.open_flags = flags;
-		if (created)
-			send_same(ringfort_type_file_open_write, end);
-		else
-			send(ringfort_type_file_open_write, end);
+		send(ringfort_type_file_open_write, end);
 	}
 	return 0;
 }
@@ -199,7 +188,7 @@ __noinline int handle_open(void)
 __noinline int handle_create(void)
 {
 	struct scratch *s = scratch_get();
-	struct open_record *record;
+	struct probe_open_record *record;
 	const struct call *call;
 	uint64_t value;
 	uint32_t at;
@@ -207,15 +196,15 @@ __noinline int handle_create(void)
 	if (!s)
 		return 0;
 	call = &s->call;
-	record = (struct open_record *)s->record;
+	record = (struct probe_open_record *)s->record;
 	value = call->args[call->is.value & 7];
 	at = put_called(call->args[call->is.path & 7], call->args[call->is.dirfd & 7],
-			offsetof(struct open_record, create.file), sizeof(*record));
+			offsetof(struct probe_open_record, create.file), sizeof(*record));
 	record->create.kind = call->is.kind;
 	record->create.mode = 0;
 	record->create.target = (struct ringfort_span){ 0 };
 	if (call->is.kind == RINGFORT_CREATE_SYMLINK || call->is.kind == RINGFORT_CREATE_HARDLINK) {
-		at = put_string(value, offsetof(struct open_record, create.target), at);
+		at = put_string(value, offsetof(struct probe_open_record, create.target), at);
 	} else {
 		record->create.mode = value;
 		/* mknod(2) also makes regular files, a type of 0 means one */

@@ -18,11 +18,13 @@
 #define PROBE_FILE_RELATIVE (1u << 30) /* the path as called continues below this walked folder: */
 				       /* first the folder's names reversed, an empty name, then the call's string */
 
+#define PROBE_RECORD_OPENED 1u /* in probe_record.also: see struct probe_open_record */
+
 struct probe_record {
 	uint32_t size; /* of the whole record */
 	uint16_t type;
 	uint8_t via;
-	uint8_t reserved;
+	uint8_t also; /* PROBE_RECORD_OPENED, or 0 */
 	uint64_t monotonic_ns;
 	uint64_t n; /* number among those of this type on this CPU, from 1; stamped before any drop */
 	uint32_t cpu;
@@ -41,6 +43,23 @@ struct probe_record {
 	uint32_t mnt_ns; /* 0: it ends, and has left its namespaces */
 	uint64_t cgroup_id;
 } __attribute__((aligned(8)));
+
+/*
+ * Both events of an open: the file stands at the same place, the path behind all of it.
+ *
+ * One that creates its file is written once, as file.create with PROBE_RECORD_OPENED, and given twice by
+ * probe_peek(): half the bytes for the task that makes it.
+ */
+struct probe_open_record {
+	struct probe_record head;
+	union {
+		struct ringfort_file_open_write open;
+		struct ringfort_file_create create;
+	};
+	uint64_t opened_n; /* of the file.open_write, as head.n is of the file.create */
+	uint32_t opened_flags;
+	uint32_t reserved;
+};
 
 /* A process that was there before us, as the iterator over tasks writes it. */
 struct probe_task {

@@ -177,16 +177,15 @@ static __always_inline void wake(void)
 }
 
 /**
- * send_same() - number the record of this CPU's scratch and put it into its ring
+ * send_both() - number the record of this CPU's scratch, say who acts, and put it into its ring
  * @size: of the record, header included
- *
- * Its actor is there already: of the last record of the same call.
+ * @also: the type of a second event in it (PROBE_RECORD_OPENED), which has a number of its own; or 0
  *
  * The number is taken first and whatever follows: a record that finds its ring full is counted.
  * The time is taken right before the place in the ring, so that both orders agree but for an
  * interrupt in between.
  */
-__noinline int send_same(uint32_t type, uint32_t size)
+__noinline int send_both(uint32_t type, uint32_t size, uint32_t also)
 {
 	uint32_t cpu = bpf_get_smp_processor_id();
 	struct probe_counters *count = bpf_map_lookup_elem(&counters, &cpu);
@@ -197,37 +196,41 @@ __noinline int send_same(uint32_t type, uint32_t size)
 	if (!s || !count)
 		return 0;
 	type &= RINGFORT_MAX_TYPES - 1;
+	also &= RINGFORT_MAX_TYPES - 1;
 	size &= 0x1ffff;
 	if (size > RINGFORT_MAX_EVENT)
 		size = RINGFORT_MAX_EVENT;
 
 	record = (struct probe_record *)s->record;
+	fill_actor(record);
 	record->n = ++count->n_performed[type];
 	record->size = size;
 	record->type = type;
 	record->via = s->call.via;
-	record->reserved = 0;
+	record->also = 0;
+	if (also) {
+		record->also = PROBE_RECORD_OPENED;
+		((struct probe_open_record *)record)->opened_n = ++count->n_performed[also];
+	}
 	record->cpu = cpu;
 	record->monotonic_ns = bpf_ktime_get_ns();
 	if (rare_types >> type & 1)
 		error = bpf_ringbuf_output(&rare, record, size, BPF_RB_NO_WAKEUP);
 	else
 		error = bpf_ringbuf_output(&bulk, record, size, BPF_RB_NO_WAKEUP);
-	if (error)
+	if (error) {
 		count->n_lost[type]++;
+		if (also)
+			count->n_lost[also]++;
+	}
 	wake();
 	return 0;
 }
 
-/** send() - the same, with who acts filled in */
+/** send() - a record of one event */
 __noinline int send(uint32_t type, uint32_t size)
 {
-	struct scratch *s = scratch_get();
-
-	if (!s)
-		return 0;
-	fill_actor((struct probe_record *)s->record);
-	return send_same(type, size);
+	return send_both(type, size, 0);
 }
 
 #endif
