@@ -49,7 +49,7 @@ void gate_settle(struct gate *gate, struct question *question)
  */
 static void remember(struct gate *gate, struct question *question)
 {
-	if (!question->decision.remember || question->generation != gate->generation)
+	if (!question->decision.remember || question->generation != gate->generation || !question->steady)
 		return;
 	question->memory = file_memory(&question->file, question->fd, (int64_t)gate_clock_ns(CLOCK_REALTIME));
 	if (question->memory != FILE_IN_KERNEL || question->decision.verdict != RINGFORT_VERDICT_ALLOW)
