@@ -2,11 +2,12 @@
 """Gate, faults - many decisions while solutions are late and die, the gate is killed, and files change.
 
 Whoever executes knows what is right.  Each outcome that was not is looked into while he waits: it may come from
-the miss mode of the solution that decides, as its verdict says, or from a gap between two lives of the gate, as
-the event of the execution says.  Anything else is a wrong verdict, a lost one, or a stale one.
+the miss mode of the solution that decides, as its verdict says, from a time in which that was demoted, or from a
+gap between two lives of the gate, as the event of the execution says.  Anything else is a wrong verdict, a lost
+one, or a stale one.
 
-The flag is by file: one that was let through and turned since begins to run without it for ten seconds
-(src/event/backstop.h).  Those are counted apart.
+The flag is by file: one that was let through and turned since, or was by a miss, begins to run without it for ten
+seconds.  Those are counted apart.
 """
 
 import collections
@@ -24,7 +25,9 @@ from guarded import DENIED, Guard, Scratch, judge, outcome
 from lib import TRIGGER, case, equal, figure, require
 
 WORKERS = 4
+BACKSTOP_S = 10  # what was let through runs without the flag for so long (src/event/backstop.h)
 DEADLINE_MS = 1000
+STOP_EVERY_S = 15  # the one that decides: rarely enough that it stays below its budget of misses
 MISSED = {"late", "full", "gone"}
 
 Wrong = collections.namedtuple("Wrong", "pid begin end letter path")
@@ -35,7 +38,7 @@ def real_time(text):
 
 
 class Gaps:
-    """From a kill of the gate until the next one decides, in seconds of the real-time clock."""
+    """From a fault until it is over, in seconds of the real-time clock."""
 
     def __init__(self):
         self.all = []
@@ -82,7 +85,7 @@ class Inquest:
 
     def __init__(self, daemon, gaps):
         self.daemon, self.gaps = daemon, gaps
-        self.missed, self.ungated, self.faults = [], [], []
+        self.missed, self.unasked, self.ungated, self.faults = [], [], [], []
 
     def verdict(self, wrong):
         """The one about this very execution: numbers of processes are used again."""
@@ -103,14 +106,17 @@ class Inquest:
             # It is kept behind the answer.
             time.sleep(0.05)
             entry = self.verdict(wrong)
-        if entry:
-            answers = {reason["solution"]: reason["answer"] for reason in entry["reasons"]}
-            right = wrong.letter == "!" and entry["verdict"] == "allow" and answers.get("right") in MISSED
-            (self.missed if right and not entry["cached"] else self.faults).append((wrong, entry))
-        elif wrong.letter == "!" and self.gaps.has(wrong.begin, wrong.end):
-            self.ungated.append(wrong)
-        else:
-            self.faults.append((wrong, "no verdict, and no gap"))
+        self.list_for(wrong, entry).append((wrong, entry))
+
+    def list_for(self, wrong, entry):
+        if wrong.letter != "!" or (entry and entry["verdict"] != "allow"):
+            return self.faults
+        if not entry:
+            return self.ungated if self.gaps.has(wrong.begin, wrong.end) else self.unasked
+        answer = next((reason["answer"] for reason in entry["reasons"] if reason["solution"] == "right"), None)
+        if not answer:
+            return self.unasked
+        return self.missed if answer in MISSED and not entry["cached"] else self.faults
 
 
 class Faults:
@@ -119,6 +125,7 @@ class Faults:
     def __init__(self, daemon, bad, gaps):
         self.daemon, self.bad, self.gaps = daemon, bad, gaps
         self.n_gate = self.n_frail = self.n_demoted = 0
+        self.stopped, self.demotions = -STOP_EVERY_S, Gaps()
 
     def kill_gate(self):
         old = self.daemon.roles()["gate"]
@@ -136,6 +143,21 @@ class Faults:
         os.kill(pid, signal.SIGKILL)
         self.n_frail += 1
 
+    def stop_right(self):
+        """So that each who executes waits once in vain.  On a busy host it is once more, and it is demoted."""
+        self.stopped = time.monotonic()
+        pid = self.daemon.solution("right")["pid"]
+        self.demotions.begin()
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(DEADLINE_MS / 1000 + 0.05)
+        os.kill(pid, signal.SIGCONT)
+        if self.daemon.voice("right")["demoted"]:
+            self.daemon.cli("solution", "reset", "right")
+            lib.wait_until(lambda: not self.daemon.voice("right")["demoted"], 5, "the end of a demotion")
+            self.demotions.end()
+        else:
+            self.demotions.all.pop()
+
     def mend(self):
         """What the operator would: so that there is somebody to be late, and to die."""
         for name in ("frail", "moody"):
@@ -149,6 +171,8 @@ class Faults:
             self.kill_gate()
         elif n % 3 == 0:
             self.kill_frail()
+        elif time.monotonic() - self.stopped > STOP_EVERY_S:
+            self.stop_right()
         self.mend()
         time.sleep(random.uniform(0.05, 0.4))
 
@@ -193,21 +217,31 @@ def under_faults():
             worker.thread.join(10)
             equal(worker.process.returncode, 0, "exit status of one that executes")
         lib.wait_until(lambda: daemon.gate()["pending"] == 0, 20, lambda: daemon.gate())
-        judge_outcomes(workers, inquest)
+        judge_outcomes(workers, inquest, faults)
         judge_gaps(inquest, gaps, witness)
         tell(daemon, workers, inquest, faults, witness)
 
 
-def judge_outcomes(workers, inquest):
+def judge_outcomes(workers, inquest, faults):
     equal(inquest.faults, [], "verdicts that nothing explains")
+    equal([(wrong, entry) for wrong, entry in inquest.unasked if not faults.demotions.has(wrong.begin, wrong.end)], [],
+          "bad ones about which the one that decides was not asked")
     require(all(worker.facts for worker in workers), "one did not come to its end")
-    equal(sum(worker.facts["wrong"] for worker in workers), len(inquest.missed) + len(inquest.ungated), "explained")
+    equal(sum(worker.facts["wrong"] for worker in workers),
+          len(inquest.missed) + len(inquest.unasked) + len(inquest.ungated), "explained")
+
+
+def never_passed(inquest):
+    """What ran in a gap, of files that turn never and that no miss let through shortly before."""
+    passed = inquest.missed + inquest.unasked
+    return [run for run, _ in inquest.ungated if "turncoat" not in run.path and
+            not any(before.path == run.path and before.begin < run.begin < before.end + BACKSTOP_S for before, _ in passed)]
 
 
 def judge_gaps(inquest, gaps, witness):
     """What ran in a gap is flagged, and nothing else is."""
-    always_bad = [run for run in inquest.ungated if "turncoat" not in run.path]
-    lib.wait_until(lambda: not witness.unseen(always_bad), 10, lambda: witness.unseen(always_bad))
+    new = never_passed(inquest)
+    lib.wait_until(lambda: not witness.unseen(new), 10, lambda: witness.unseen(new))
     equal([(who, when) for who, times in witness.flagged().items() for when in times if not gaps.has(when, when)], [],
           "flagged outside of every gap")
 
@@ -217,14 +251,16 @@ def tell(daemon, workers, inquest, faults, witness):
     n = sum(worker.facts["n"] for worker in workers)
     longest = max(worker.facts["longest_us"] for worker in workers) / 1e6
     gap = max(back - gone for gone, back in faults.gaps.all)
-    passed = len(witness.unseen(inquest.ungated))
+    passed = len(witness.unseen([run for run, _ in inquest.ungated]))
     figure(f"{n} executions: {gate['decided']} decided by asking, {gate['cached']} from the table; 0 wrong, lost or stale")
     figure(f"{faults.n_gate} kills of the gate, longest gap {gap * 1000:.0f} ms; {faults.n_frail} of a solution; "
-           f"late {moody['late']}, answers thrown away {moody['wrong']}, demoted {faults.n_demoted}; "
-           f"longest execution {longest * 1000:.0f} ms")
-    figure(f"bad ones that ran: {len(inquest.missed)} by miss mode, {len(inquest.ungated)} in gaps, of which {passed} "
+           f"late {moody['late']} and {daemon.voice('right')['late']}, answers thrown away {moody['wrong']}, "
+           f"demoted {faults.n_demoted}; longest execution {longest * 1000:.0f} ms")
+    figure(f"bad ones that ran: {len(inquest.missed)} by miss mode, {len(inquest.unasked)} while it was demoted, "
+           f"{len(inquest.ungated)} in gaps, of which {passed} "
            f"without the flag, as their files had been let through before; unguarded {gate['unguarded']}")
     require(faults.n_gate > 1 and faults.n_frail > 1, vars(faults))
+    require(daemon.voice("right")["late"] > 0, gate["solutions"])
     require(moody["late"] > 0 and moody["wrong"] > 0, "nobody was late")
     require(gate["cached"] > n / 100 and gate["asked"] < n, f"too little was remembered: {gate}")
     require(longest < 5, f"one waited {longest:.1f} s")
