@@ -46,6 +46,7 @@
 #define EXEC (1u << RINGFORT_ACT_EXEC)
 #define DEADLINE_MS 20000
 #define PATIENCE_S 30 /* of one execution */
+#define SETTLED_US 60000 /* file.c: until then a change may look like none */
 #define N_LOG 48      /* that is told of a failure */
 /* Linux 6.14: all that the kernel asks before an execution, without one. */
 #ifndef AT_EXECVE_CHECK
@@ -91,6 +92,7 @@ struct model {
 	struct pending pending[N_JUDGES];
 	const char *during; /* what was done while the question was out */
 	bool may_act;       /* something is to be done then, ... */
+	bool may_leave;     /* or that a writer leaves, ... */
 	uint32_t acted;     /* ... to this name */
 	uint32_t other;     /* name that it was about as well */
 	uint64_t n_forgotten; /* times that all that was remembered became void */
@@ -295,15 +297,15 @@ static void act_now(uint32_t name)
 {
 	uint32_t slot = files_random(N_JUDGES);
 
-	if (files_random(8) == 0) {
+	model.during = NULL;
+	if (!model.may_leave && files_random(8) == 0) {
 		change_rule(slot);
 		model.during = "other content";
-	} else if (files_random(2) && files_last_store(&model.files, name))
+	} else if ((model.may_leave || files_random(2)) && files_last_store(&model.files, name))
 		model.during = "a last store";
-	else
+	else if (!model.may_leave)
 		model.during = files_act(&model.files, name, &model.other);
-	if (model.during)
-		model.n_during++;
+	model.n_during += model.during != NULL;
 }
 
 /* When all have read, something may happen; then they answer. */
@@ -524,6 +526,20 @@ static void swap_disk(void)
 		compare(names[i], false);
 }
 
+/* The times of the file are those of long ago, and nobody has it open any more when the answer comes. */
+static void leave_while_asked(void)
+{
+	uint32_t name = files_random(FILES_NAMES);
+
+	if (!files_hold(&model.files, name))
+		return;
+	usleep(SETTLED_US);
+	model.may_leave = true;
+	compare(name, true);
+	model.may_leave = false;
+	compare(name, false);
+}
+
 static struct {
 	const char *name;
 	void (*act)(void);
@@ -535,6 +551,7 @@ static struct {
 	{ "the gate's restart", restart_gate, 8, 0 },
 	{ "open and closed", open_and_close, 8, 0 },
 	{ "the disk swapped", swap_disk, 8, 0 },
+	{ "a writer left while it was asked", leave_while_asked, 16, 0 },
 };
 
 #define N_GATE_ACTS (sizeof(gate_acts) / sizeof(gate_acts[0]))

@@ -436,6 +436,11 @@ static bool act_release(struct files *files, uint32_t name, uint32_t *ret_other)
 	return true;
 }
 
+bool files_hold(struct files *files, uint32_t name)
+{
+	return act_hold(files, name, &name);
+}
+
 bool files_last_store(struct files *files, uint32_t name)
 {
 	for (uint32_t i = 0; i < files->n_holds; i++)

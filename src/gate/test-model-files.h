@@ -92,6 +92,9 @@ struct files_look files_look(struct files *files, const char *path);
  */
 const char *files_act(struct files *files, uint32_t name, uint32_t *ret_other);
 
+/** files_hold() - a writer that stays by this name; false: there are enough */
+bool files_hold(struct files *files, uint32_t name);
+
 /** files_last_store() - a writer that stayed by this name changes the letter and goes.  False: there is none */
 bool files_last_store(struct files *files, uint32_t name);
 
