@@ -659,13 +659,15 @@ static void require_all_was_tried(void)
 			fail(gate_acts[i].name);
 }
 
-/* Waits for a child; ends as it did. */
+/* Waits for a child; ends as it did.  What it mounted is still there, in the namespace of both. */
 static _Noreturn void end_with(pid_t pid)
 {
 	int status = -1;
 
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	umount2(folder, MNT_DETACH);
+	rmdir(folder);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
@@ -698,7 +700,7 @@ static const char *prepare(void)
 	if (group < 0)
 		return "needs root and permission events";
 	close(group);
-	if (!enter_namespaces() || !mkdtemp(folder) || mount("none", folder, "tmpfs", 0, "mode=755") < 0)
+	if (!mkdtemp(folder) || !enter_namespaces() || mount("none", folder, "tmpfs", 0, "mode=755") < 0)
 		return "needs namespaces of its own";
 	why = files_make(&model.files, folder);
 	if (why)
@@ -738,7 +740,5 @@ int main(int argc, char **argv)
 	require_all_was_tried();
 	gate_free(model.gate);
 	files_end(&model.files);
-	umount2(folder, MNT_DETACH);
-	rmdir(folder);
 	return 0;
 }
