@@ -255,7 +255,9 @@ def kills():
         require(executed > n, f"only {executed} executions")
         require(worst < 2, f"one was blocked for {worst:.2f} s")
         require(max(gaps) < 1.5, f"a gap of {max(gaps):.2f} s")
-        figure(f"{n} kills, {executed} executions: longest {worst * 1000:.0f} ms, longest gap {max(gaps) * 1000:.0f} ms")
+        figure(f"{n} kills, {executed} executions: longest {worst * 1000:.0f} ms; gaps: half within "
+               f"{lib.percentile(gaps, 0.5) * 1000:.0f} ms, 99 % within {lib.percentile(gaps, 0.99) * 1000:.0f} ms, "
+               f"longest {max(gaps) * 1000:.0f} ms")
 
 
 @case("what runs while there is no gate is counted, and its event says so; with a gate nothing does")

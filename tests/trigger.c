@@ -154,7 +154,7 @@ static void run_under(char **argv)
 static const struct act *find(const char *name)
 {
 	static const struct act *const tables[] = { process_acts, exec_acts, file_acts,
-						    net_acts,	  uring_acts, storm_acts,  gate_acts };
+						    net_acts,	  uring_acts, storm_acts,  gate_acts, verdict_acts };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		for (const struct act *act = tables[i]; act->name; act++)

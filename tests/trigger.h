@@ -25,7 +25,7 @@ struct act {
 
 /* Each ends with an entry without a name. */
 extern const struct act process_acts[], exec_acts[], file_acts[], net_acts[], uring_acts[], storm_acts[],
-	gate_acts[];
+	gate_acts[], verdict_acts[];
 
 void fact_begin(void);
 void fact_number(const char *name, int64_t value);

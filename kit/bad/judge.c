@@ -8,6 +8,7 @@
  *   judge deny-suffix=SUFFIX  denies files whose path ends so, allows the others
  *   judge remember            allows, for as long as the file stays as it is
  *   judge remember-suffix=S   as deny-suffix, for as long as the file stays as it is
+ *   judge remember-byte=C     denies files whose last byte is C, for as long as the file stays as it is
  *   judge slow=MS             allows after so long
  *   judge exec                lets a child open the path, waits for it, allows
  *   judge execute             lets a child execute the file, waits for it, allows
@@ -20,6 +21,7 @@
  *   judge crash               dies of the first request
  *   judge flood               answers random ids without end, and allows what it is asked
  *   judge late                denies, 50 ms after the deadline
+ *   judge moody=N             remember, now and then after some time, and one in N is late and denied
  *   judge twice               allows, then denies the same request
  *   judge others              denies the ids before and behind, then allows
  *   judge leak                keeps a duplicate of every file, allows
@@ -118,6 +120,16 @@ static void remember_suffix(const struct ringfort_request *request)
 	answer(request->id, bad ? RINGFORT_VERDICT_DENY : RINGFORT_VERDICT_ALLOW, RINGFORT_ANSWER_REMEMBER);
 }
 
+/* Whoever cannot look denies: a test that sees that has found a fault. */
+static void remember_byte(const struct ringfort_request *request)
+{
+	char byte = *detail;
+
+	if (request->fd >= 0 && pread(request->fd, &byte, 1, (off_t)request->file_size - 1) < 0)
+		byte = *detail;
+	answer(request->id, byte == *detail ? RINGFORT_VERDICT_DENY : RINGFORT_VERDICT_ALLOW, RINGFORT_ANSWER_REMEMBER);
+}
+
 static void slow(const struct ringfort_request *request)
 {
 	sleep_ns((uint64_t)atoi(detail) * 1000000u);
@@ -192,6 +204,31 @@ static void late(const struct ringfort_request *request)
 	if (now < until)
 		sleep_ns(until - now);
 	deny(request);
+}
+
+/* Others go on meanwhile: only who asks for the late one waits. */
+static void moody(const struct ringfort_request *request)
+{
+	static struct {
+		uint64_t id, due_ns;
+	} put_off[64];
+	static unsigned int seed = 1;
+	static size_t n;
+
+	for (size_t i = n; i-- > 0;) {
+		if (put_off[i].due_ns > now_ns())
+			continue;
+		answer(put_off[i].id, RINGFORT_VERDICT_DENY, RINGFORT_ANSWER_REMEMBER);
+		put_off[i] = put_off[--n];
+	}
+	if (n < sizeof(put_off) / sizeof(put_off[0]) && rand_r(&seed) % atoi(detail) == 0) {
+		put_off[n].id = request->id;
+		put_off[n++].due_ns = request->deadline_ns + LATE_NS;
+		return;
+	}
+	if (rand_r(&seed) % 16 == 0)
+		sleep_ns((uint64_t)(rand_r(&seed) % 1000000));
+	remember(request);
 }
 
 static void twice(const struct ringfort_request *request)
@@ -274,6 +311,7 @@ static const struct manner {
 	{ .name = "deny-suffix", .judge = deny_suffix, .has_detail = 1 },
 	{ .name = "remember", .judge = remember },
 	{ .name = "remember-suffix", .judge = remember_suffix, .has_detail = 1 },
+	{ .name = "remember-byte", .judge = remember_byte, .has_detail = 1 },
 	{ .name = "slow", .judge = slow, .has_detail = 1 },
 	{ .name = "hoard", .judge = hoard, .has_detail = 1 },
 	{ .name = "exec", .judge = open_in_child },
@@ -283,6 +321,7 @@ static const struct manner {
 	{ .name = "crash", .judge = crash },
 	{ .name = "flood", .judge = allow, .floods = 1 },
 	{ .name = "late", .judge = late },
+	{ .name = "moody", .judge = moody, .has_detail = 1 },
 	{ .name = "twice", .judge = twice },
 	{ .name = "others", .judge = others },
 	{ .name = "leak", .judge = leak },

@@ -111,10 +111,10 @@ enum file_memory file_memory(const struct file *file, int fd, int64_t now_realti
 {
 	if (!on_local_disk(fd) || file_has_writer(fd))
 		return FILE_ASK_AGAIN;
+	if (now_realtime_ns - file->ctime_ns < SETTLED_NS)
+		return FILE_ASK_AGAIN;
 	/* An access list shows in the bits of the group. */
 	if (file->uid == 0 && !(file->mode & (S_IWGRP | S_IWOTH)))
 		return FILE_IN_KERNEL;
-	if (now_realtime_ns - file->ctime_ns < SETTLED_NS)
-		return FILE_ASK_AGAIN;
 	return FILE_IN_TABLE;
 }

@@ -56,10 +56,10 @@ bool file_same(const struct file *file, int fd);
 /**
  * file_memory() - where an answer may be kept
  *
- * A write through a shared mapping clears no ignore mark.  So in the kernel only what nobody but root
- * could write to (owner, mode), on file systems of local disks; in our table what has no writer now and
- * changed long enough ago that its time of change tells; on tmpfs and overlayfs, whose files change
- * without any trace, and on whatever else, nothing.
+ * Only of a file that has no writer now and changed long enough ago that its time of change tells, on
+ * file systems of local disks: on tmpfs and overlayfs, whose files change without any trace, and on
+ * whatever else, nothing.  In the kernel only what nobody but root could write to (owner, mode), as a
+ * write through a shared mapping clears no ignore mark; the rest in our table.
  */
 enum file_memory file_memory(const struct file *file, int fd, int64_t now_realtime_ns);
 

@@ -108,6 +108,9 @@ static void ask(struct gate *gate, const struct fan_event *event, const struct f
 		return;
 	}
 	describe(gate, question, event, file);
+	/* Before anybody reads it: whoever has it mapped by now may change it behind that, and let it go before we
+	 * look again. */
+	question->steady = file_memory(file, event->fd, (int64_t)question->time_ns) != FILE_ASK_AGAIN;
 	question->fd = event->fd;
 	question->deadline_ns = gate->now_ns + gate->options.deadline_ms * 1000000ull;
 	if (gate->options.soft_ms && gate->options.soft_ms < gate->options.deadline_ms)

@@ -88,6 +88,8 @@ int gate_scope(struct gate *gate, const struct gate_scope *is, int file)
 		r = open_opens(gate, is->scope);
 	if (r == 0)
 		r = mark_everywhere(gate, is->scope, file);
+	/* It may be another file system's place now, whose files have the numbers of those that were judged. */
+	gate_forget(gate);
 	tell_scope(gate, is->scope, is->path, r < 0 ? strerror(-r) : "");
 	gate->numbers->scopes[is->scope].n_folders = r == 0;
 	return r;

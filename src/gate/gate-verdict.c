@@ -65,7 +65,7 @@ static bool may_mark(const struct gate *gate, const struct question *question)
  */
 static void remember(struct gate *gate, struct question *question)
 {
-	if (!question->decision.remember || question->generation != gate->generation)
+	if (!question->decision.remember || question->generation != gate->generation || !question->steady)
 		return;
 	question->memory = file_memory(&question->file, question->fd, (int64_t)gate_clock_ns(CLOCK_REALTIME));
 	if (!may_mark(gate, question))

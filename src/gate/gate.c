@@ -146,18 +146,23 @@ static void tell_place(struct gate *gate, uint32_t place, const char *path, cons
 
 static int mark_place(struct gate *gate, uint32_t place, int file)
 {
+	bool unmarked, missing;
 	struct stat st;
-	bool missing;
 	int r;
 
 	/* What was mounted until now is known before the mark is missed. */
 	gate_tick(gate);
 	if (fstat(file, &st) < 0)
 		return -errno;
-	missing = gate->marked[place] == st.st_dev && fan_marked(gate->group, file) == 0;
+	unmarked = fan_marked(gate->group, file) == 0;
+	missing = unmarked && gate->marked[place] == st.st_dev;
 	r = fan_mark(gate->group, file);
 	if (r < 0)
 		return r;
+	/* A mark goes with its file system: this is another one, and its files may have the numbers and times of
+	 * those that were judged (a copy of a disk, or one made for it). */
+	if (unmarked)
+		gate_forget(gate);
 	gate->marked[place] = st.st_dev;
 	if (missing)
 		gate_tell(gate, GATE_UNMARKED, place, NULL);

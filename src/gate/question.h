@@ -44,6 +44,7 @@ struct question {
 	struct decision decision; /* once fd is -1 */
 	uint64_t verdict_id;      /* in the history */
 	uint32_t us;              /* that the opener waited */
+	bool steady;              /* when it was asked about, nobody could change it without a trace */
 	enum file_memory memory;  /* where the verdict may be kept */
 	char path[HISTORY_PATH];
 	struct question *earlier, *later; /* those that are open, by deadline; the free ones, by later */

@@ -149,6 +149,8 @@ static void where_an_answer_may_be_kept_follows_from_who_could_change_the_file(v
 
 	file.uid = 0;
 	assert(file_memory(&file, fd, later) == FILE_IN_KERNEL);
+	/* Changed just now: another change could have the same time. */
+	assert(file_memory(&file, fd, file.ctime_ns) == FILE_ASK_AGAIN);
 	file.mode = S_IFREG | 0775;
 	assert(file_memory(&file, fd, later) == FILE_IN_TABLE);
 	file.mode = S_IFREG | 0757;
@@ -156,7 +158,6 @@ static void where_an_answer_may_be_kept_follows_from_who_could_change_the_file(v
 	file.mode = S_IFREG | 0755;
 	file.uid = 1000;
 	assert(file_memory(&file, fd, later) == FILE_IN_TABLE);
-	/* Changed just now: another change could have the same time. */
 	assert(file_memory(&file, fd, file.ctime_ns) == FILE_ASK_AGAIN);
 	writer = open(path, O_WRONLY | O_CLOEXEC);
 	file.uid = 0;

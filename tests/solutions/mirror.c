@@ -5,6 +5,8 @@
  *   mirror report [TYPE...] [below CGROUP]
  *                  a finding per event of these types (all that are granted), with `below` only
  *                  of what processes of that cgroup and those below it do
+ *   mirror unguarded
+ *                  a finding per execution that began without a verdict
  *   mirror count [TYPE...]
  *                  subscribe and count
  *   mirror tally [TYPE...] [below CGROUP]
@@ -48,6 +50,14 @@ static void report(struct ringfort_client *client, const struct ringfort_event *
 		nanosleep(&pause_for, NULL);
 }
 
+static void report_unguarded(struct ringfort_client *client, const struct ringfort_event *event)
+{
+	const struct ringfort_process_exec *exec = ringfort_as_process_exec(event);
+
+	if (exec && exec->flags & 1u << RINGFORT_EXEC_UNGUARDED)
+		report(client, event);
+}
+
 static uint64_t tallies[RINGFORT_MAX_TYPES];
 
 static void say_tallies(struct ringfort_client *client)
@@ -76,7 +86,7 @@ static void nothing(struct ringfort_client *client, const struct ringfort_event 
 static const struct mode {
 	const char *name;
 	void (*event)(struct ringfort_client *client, const struct ringfort_event *event);
-} modes[] = { { "report", report }, { "tally", tally }, { "count", nothing } };
+} modes[] = { { "report", report }, { "tally", tally }, { "count", nothing }, { "unguarded", report_unguarded } };
 
 static int loop(struct ringfort_client *client, const struct mode *mode)
 {
