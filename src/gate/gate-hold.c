@@ -5,12 +5,28 @@
  * A step of the operator's policy between the deadline and the miss modes, and no answer: it ends with his
  * word, or the miss modes decide as they would have at once.  Only the opener waits.  What is critical is
  * never held: without it there might be no operator who could say anything.
+ *
+ * A hold that runs out says that no operator is there.  Held one after the other, a login or a boot that a
+ * solution does not answer would take for ever, and too slowly for its misses to be too many: so nobody is
+ * held for a while then.
  */
 #include "gate/gate-internal.h"
 
 #include <errno.h>
 #include <time.h>
 #include <unistd.h>
+
+#define ALONE_NS 600000000000ull
+
+static bool operator_is_there(const struct gate *gate)
+{
+	return gate->now_ns >= gate->alone_until_ns;
+}
+
+void gate_hold_again(struct gate *gate)
+{
+	gate->alone_until_ns = 0;
+}
 
 bool gate_hold(struct gate *gate, struct question *question)
 {
@@ -24,7 +40,8 @@ bool gate_hold(struct gate *gate, struct question *question)
 	entry.verdict = gate_decide(gate, question).verdict;
 	entry.hold = HISTORY_HELD;
 	entry.until_ns = question->hold_until_ns;
-	entry.hold_id = question->hold_id = history_hold(gate->options.history, &entry);
+	if (operator_is_there(gate))
+		entry.hold_id = question->hold_id = history_hold(gate->options.history, &entry);
 	if (!entry.hold_id) {
 		gate->numbers->n_unheld++;
 		return false;
@@ -57,8 +74,10 @@ uint64_t gate_expire_holds(struct gate *gate)
 {
 	struct question *question;
 
-	while ((question = questions_first_held(gate->questions)) && question->hold_until_ns <= gate->now_ns)
+	while ((question = questions_first_held(gate->questions)) && question->hold_until_ns <= gate->now_ns) {
+		gate->alone_until_ns = gate->now_ns + ALONE_NS;
 		run_out(gate, question);
+	}
 	return question ? question->hold_until_ns : 0;
 }
 
@@ -104,6 +123,7 @@ int gate_decide_held(struct gate *gate, uint64_t hold_id, enum ringfort_verdict 
 		question = question->later;
 	if (!question)
 		return -ENOENT;
+	gate_hold_again(gate);
 	gate->now_ns = gate_clock_ns(CLOCK_MONOTONIC);
 	end_hold(gate, question, how, (struct decision){ .verdict = verdict });
 	return 0;

@@ -42,6 +42,7 @@ struct gate {
 	uint64_t generation;   /* of all that was remembered */
 	uint32_t n_remembered; /* ignore marks set since they were dropped last */
 	uint64_t now_ns;
+	uint64_t alone_until_ns; /* no operator is there: nobody is held */
 	uint64_t timer_ns; /* when the timer goes off; 0: it does not */
 	int group, epoll_fd, timer_fd, names;
 	struct file_path path; /* of the event that is looked at */
@@ -114,6 +115,9 @@ bool gate_shed_hold(struct gate *gate);
 
 /** gate_let_go_held() - that process, or 0: all of them, are let through */
 void gate_let_go_held(struct gate *gate, uint32_t pid, struct decision decision);
+
+/** gate_hold_again() - the operator is there */
+void gate_hold_again(struct gate *gate);
 
 /** gate_bury_held() - who is held and has gone frees the place */
 void gate_bury_held(struct gate *gate);

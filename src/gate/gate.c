@@ -301,6 +301,7 @@ void gate_open(struct gate *gate, bool open)
 	struct question *question, *later;
 
 	gate->numbers->open = open;
+	gate_hold_again(gate);
 	activate(gate);
 	if (gate->options.net)
 		net_gate_open(gate->options.net, open);

@@ -89,7 +89,7 @@ struct history_numbers {
 	uint64_t n_overridden;
 	uint64_t n_expired;  /* decided by the deadline, or by the end of a hold */
 	uint64_t n_held;     /* held for the operator */
-	uint64_t n_unheld;   /* not held, as too many were: decided by the deadline */
+	uint64_t n_unheld;   /* not held, as too many were or nobody ended the last hold: decided by the deadline */
 	uint64_t n_overflow; /* the kernel's queue was full */
 	uint64_t n_unguarded; /* images on guarded file systems that began to run without a verdict */
 	uint64_t n_unanswered; /* the kernel did not take our answer: the opener had gone */

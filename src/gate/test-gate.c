@@ -607,6 +607,33 @@ static void a_hold_that_runs_out_ends_by_the_miss_mode(void)
 	}
 }
 
+/* What is executed one by one would wait each time, and so slowly that the misses are never too many. */
+static void behind_a_hold_that_ran_out_nobody_is_held_until_the_operator_is_there(void)
+{
+	struct history_entry held;
+	struct scene scene;
+	pid_t pids[2];
+
+	begin_holding(&scene, 50, 1000);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	for (int i = 0; i < 2; i++)
+		assert(outcome(&scene, execute(program)) == DENIED && numbers(&scene)->n_held == 1);
+	assert(last_entry(&scene).hold == HISTORY_NOT_HELD && numbers(&scene)->n_unheld == 1 && numbers(&scene)->n_expired == 2);
+	gate_open(scene.gate, false);
+	pids[0] = execute(program);
+	held = await_held(&scene, 0);
+	/* One runs out while he speaks about the other: he is there. */
+	for (int i = 0; i < 20; i++)
+		turn(&scene, 5);
+	pids[1] = execute(program);
+	held = await_held(&scene, held.hold_id);
+	assert(outcome(&scene, pids[0]) == DENIED && last_entry(&scene).hold == HISTORY_HELD_OUT);
+	assert(gate_decide_held(scene.gate, held.hold_id, RINGFORT_VERDICT_ALLOW) == 0 && outcome(&scene, pids[1]) == RAN);
+	gate_voter_reset(scene.gate, 0);
+	assert(outcome(&scene, execute(program)) == DENIED && numbers(&scene)->n_held == 4 && numbers(&scene)->n_unheld == 1);
+	end(&scene);
+}
+
 static void what_was_answered_or_denied_or_waits_for_a_shadow_is_not_held(void)
 {
 	struct scene scene;
@@ -967,6 +994,7 @@ int main(void)
 	what_an_earlier_gate_guarded_stays_so_for_the_probe();
 	who_was_not_answered_in_time_is_held_until_the_operator_speaks();
 	a_hold_that_runs_out_ends_by_the_miss_mode();
+	behind_a_hold_that_ran_out_nobody_is_held_until_the_operator_is_there();
 	what_was_answered_or_denied_or_waits_for_a_shadow_is_not_held();
 	others_are_decided_as_ever_while_somebody_is_held();
 	an_answer_while_it_is_held_is_late_and_changes_nothing();
