@@ -84,7 +84,7 @@ static void print_numbers(const struct screen *screen, const json_t *gate)
 		{ "overridden", "denials overridden: the host needs the file", INK_YELLOW },
 		{ "expired", "decided by the deadline", INK_RED },
 		{ "held", "held for the operator", INK_PLAIN },
-		{ "unheld", "not held for him, as too many were: decided by the deadline", INK_YELLOW },
+		{ "unheld", "not held: too many were, or he did not speak about the last one", INK_YELLOW },
 		{ "overflow", "not asked: a file did not open, or memory was short", INK_RED },
 		{ "unguarded", "ran without a verdict", INK_RED },
 		{ "unanswered", "given up by who asked", INK_PLAIN },

@@ -146,6 +146,8 @@ static const struct command commands[] = {
 	  "allow  let this one act happen\n"
 	  "deny   deny this one act\n"
 	  "\n"
+	  "When a hold runs out, nobody is held for the next ten minutes, or until you speak about one\n"
+	  "that still is, or say 'ringfort gate on'.\n"
 	  "Nothing is remembered: who does the same again is asked about again.\n"
 	  "Ids go on from 1 for as long as ringfortd runs; 'ringfort why' tells how a hold ended.\n"
 	  "\n"
