@@ -948,17 +948,18 @@ static bool prepare(void)
 /* A new gate maps it before it is told its places: what runs until then runs without a verdict, and is seen. */
 static void what_an_earlier_gate_guarded_stays_so_for_the_probe(void)
 {
+	const uint64_t first = 1ull << 40, second = first + 1; /* of no file system: ours may well be 0:41 */
 	struct backstop *backstop;
 	struct scene scene;
 	int fd = memfd_create("backstop", MFD_CLOEXEC);
 
 	assert(fd >= 0 && ftruncate(fd, sizeof(*backstop)) == 0 && backstop_open(&backstop, fd) == 0);
-	backstop_guard(backstop, 0, 41);
-	backstop_guard(backstop, 1, 42);
+	backstop_guard(backstop, 0, first);
+	backstop_guard(backstop, 1, second);
 	begin(&scene);
 	assert(gate_backstop(scene.gate, fd) == 0);
-	assert(backstop->guarded[0] != 41 && backstop->guarded[0] != 0);
-	assert(backstop->guarded[1] == 42);
+	assert(backstop->guarded[0] != first && backstop->guarded[0] != 0);
+	assert(backstop->guarded[1] == second);
 	end(&scene);
 	backstop_close(backstop);
 	close(fd);
