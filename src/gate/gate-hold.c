@@ -106,7 +106,6 @@ void gate_bury_held(struct gate *gate)
 {
 	struct question *question, *later;
 
-	gate->now_ns = gate_clock_ns(CLOCK_MONOTONIC);
 	for (question = questions_first_held(gate->questions); question; question = later) {
 		later = question->later;
 		if (getsid((pid_t)question->pid) < 0 && errno == ESRCH)
