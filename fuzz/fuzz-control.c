@@ -26,7 +26,7 @@ static struct control_role role;
 static int supervisor_end, sensor_end;
 static struct ring_writer *ring;
 
-/* Two verdicts of one file, the second from the cache. */
+/* Two verdicts of one file, the second from the cache; and one act that is held. */
 static void set_up_history(void)
 {
 	struct history_entry entry = { .time_ns = 1, .pid = 42, .verdict = RINGFORT_VERDICT_DENY, .path = "/bin/x",
@@ -40,6 +40,8 @@ static void set_up_history(void)
 	entry.cached_from = history_add(writable, &entry);
 	entry.cached = 1;
 	history_add(writable, &entry);
+	entry.hold = HISTORY_HELD;
+	assert(history_hold(writable, &entry) == 1);
 	assert(history_open(&control.history, role.history_fd, false) == 0);
 }
 

@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import lib
+from lib import require
 
 DENIED, RAN = "denied", "ran"
 PATIENCE = 20  # seconds: an act that takes longer is a hang
@@ -48,6 +49,11 @@ class Guard(lib.Daemon):
 
     def voice(self, name):
         return next((s for s in self.gate()["solutions"] if s["name"] == name), None)
+
+    def held(self):
+        done = self.cli("hold", "--json")
+        require(done.returncode == 0, done)
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def why(self, what):
         done = self.cli("why", str(what), "--json")
@@ -122,6 +128,35 @@ def run(*command, **options):
 
 def outcome(*command, **options):
     return run(*command, **options)[0]
+
+
+class Act:
+    """One execution that may have to wait: in a child, so that nobody waits with it."""
+
+    def __init__(self, path):
+        code = ("import os, sys\n"
+                "try: os.execv(sys.argv[1], sys.argv[1:])\n"
+                "except PermissionError: sys.exit(126)\n")
+        self.begin = time.monotonic()
+        self.process = start("python3", "-c", code, path, preexec_fn=lib.die_with_us, start_new_session=True)
+        self.pid = self.process.pid
+        lib._open.append(self.kill)
+
+    def done(self):
+        return self.process.poll() is not None
+
+    def wait(self):
+        """(DENIED or RAN, seconds since it began); fails when it hangs."""
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise lib.Failure(f"process {self.pid} hangs")
+        return (DENIED if code == 126 else RAN), time.monotonic() - self.begin
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
 
 class Execs:

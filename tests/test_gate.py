@@ -8,8 +8,17 @@ import subprocess
 import time
 
 import lib
-from guarded import DEADLINE_MS, DENIED, RAN, Execs, Guard, Scratch, judge, outcome, run
+from guarded import DEADLINE_MS, DENIED, RAN, Act, Execs, Guard, Scratch, judge, outcome, run
 from lib import case, equal, figure, require
+
+# Executes argv[1] in so many children as argv[2] says; 0: all of them ran.
+CROWD = ("import os, sys\n"
+         "n = int(sys.argv[2])\n"
+         "for _ in range(n):\n"
+         "    if os.fork() == 0:\n"
+         "        os.execv(sys.argv[1], sys.argv[1:2])\n"
+         "sys.exit(any([os.wait()[1] for _ in range(n)]))\n")
+
 
 def answers(verdict):
     return {reason["solution"]: reason["answer"] for reason in verdict["reasons"]}
@@ -102,13 +111,8 @@ def many_answers():
     n, deadline_s = 300, 10
     scratch = Scratch()
     file = scratch.program("file")
-    code = ("import os, sys\n"
-            f"for _ in range({n}):\n"
-            "    if os.fork() == 0:\n"
-            "        os.execv(sys.argv[1], sys.argv[1:])\n"
-            f"sys.exit(any(os.wait()[1] for _ in range({n})))\n")
     with Guard([judge("hoard", f"hoard={n}")], scratch, deadline_ms=deadline_s * 1000) as daemon:
-        process = subprocess.Popen(["python3", "-c", code, file])
+        process = subprocess.Popen(["python3", "-c", CROWD, file, str(n)])
         lib.wait_until(lambda: daemon.gate()["pending"] == n, 8, lambda: daemon.gate())
         # So that all of them lie there when it looks.
         gate, begin = daemon.roles()["gate"], time.monotonic()
@@ -216,6 +220,155 @@ def own_child():
         equal(result, RAN, "file")
         require(seconds < 3, f"took {seconds:.2f} s")
         equal(answers(daemon.why(file)[0]), {manner: "allow" for manner in manners}, "reasons")
+
+
+# ---- held for the operator -----------------------------------------------------------------------
+
+
+def holding(hold_ms, miss="fail-open", **options):
+    """One that never answers, and an operator who wants to be asked."""
+    scratch = Scratch()
+    return scratch, Guard([judge("hang", "hang", miss=miss)], scratch, more=f", hold_ms: {hold_ms}", **options)
+
+
+def held_now(daemon, n):
+    lib.wait_until(lambda: len(daemon.held()) == n, 10, lambda: f"{n} held: {daemon.held()}; {daemon.gate()}")
+    return daemon.held()
+
+
+@case("who is not answered in time is held and listed; `hold allow` lets him go, `hold deny` denies, whatever the miss mode")
+def hold():
+    for word, miss, expected in (("allow", "fail-closed", RAN), ("deny", "fail-open", DENIED)):
+        scratch, guard = holding(60000, miss)
+        file = scratch.program("file")
+        with guard as daemon:
+            act = Act(file)
+            (held,) = held_now(daemon, 1)
+            equal((held["path"], held["pid"], held["act"]), (file, act.pid, "process.exec"), "what is held")
+            equal(held["then"], "deny" if miss == "fail-closed" else "allow", "what would follow")
+            equal(answers(held), {"hang": "late"}, "reasons")
+            require(50000 < held["left_ms"] < 60000, held)
+            require(any("hold allow 1" in line and file in line for line in daemon.tail(4000).splitlines()), daemon.tail(4000))
+            require("1 held for you" in daemon.cli("status").stdout, daemon.cli("status").stdout)
+            time.sleep(1)
+            require(not act.done(), "was not held")
+            done = daemon.cli("hold", word, str(held["hold_id"]))
+            equal(done.returncode, 0, done.stderr)
+            require(file in done.stdout and f"pid {act.pid}" in done.stdout, done.stdout)
+            result, seconds = act.wait()
+            equal(result, expected, f"after {word}")
+            verdict = daemon.why(file)[0]
+            equal((verdict["verdict"], verdict["hold"]["end"]), (word, f"operator {word}"), "verdict")
+            require(verdict["us"] > verdict["hold"]["us"] > 1000000, verdict)
+            equal(daemon.held(), [], "held afterwards")
+            other = daemon.cli("hold", "deny" if word == "allow" else "allow", str(held["hold_id"]))
+            require(other.returncode == 1 and f"has ended before (operator {word})" in other.stderr, other)
+            unknown = daemon.cli("hold", word, "99")
+            require(unknown.returncode == 1 and "nothing is held as 99" in unknown.stderr, unknown)
+            figure(f"{word}: held for {seconds:.2f} s, {verdict['us'] - verdict['hold']['us']} us of it for answers")
+
+
+@case("a hold that runs out ends by the miss mode, and says so; nobody is held behind it, as no operator is there")
+def hold_out():
+    for miss, expected in (("fail-closed", DENIED), ("fail-open", RAN)):
+        scratch, guard = holding(1500, miss)
+        file = scratch.program("file")
+        with guard as daemon:
+            result, seconds = run(file)
+            equal(result, expected, miss)
+            wanted = DEADLINE_MS / 1000 + 1.5
+            require(wanted - 0.1 < seconds < wanted + 1, f"took {seconds:.2f} s")
+            equal(daemon.why(file)[0]["hold"]["end"], "ran out", "end")
+            # No operator is there: a login of many acts, one after the other, shall not wait for him each time.
+            again = run(file)[1]
+            require(again < DEADLINE_MS / 1000 + 1, f"the next one waited {again:.2f} s")
+            equal((daemon.why(file)[0]["hold"], daemon.gate()["unheld"]), (None, 1), "the next one's verdict")
+            figure(f"{miss}: {result} after {seconds:.2f} s")
+
+
+@case("nobody waits for one who is held: others are asked and decided as ever, and so is the breaker")
+def hold_alone():
+    scratch = Scratch()
+    file, quick = scratch.program("file"), scratch.program("quick")
+    with Guard([judge("judge", "allow"), judge("hang", "hang")], scratch, more=", hold_ms: 60000") as daemon:
+        acts = [Act(file)]
+        held_now(daemon, 1)
+        begin = time.monotonic()
+        acts.append(Act(quick))
+        held_now(daemon, 2)
+        own = time.monotonic() - begin
+        require(own < DEADLINE_MS / 1000 + 1, f"the second waited {own:.2f} s for its own deadline")
+        acts += [Act(file) for _ in range(3)]
+        lib.wait_until(lambda: daemon.voice("hang")["demoted"], 5, lambda: daemon.gate())
+        slowest = max(run(quick)[1] for _ in range(20))
+        require(slowest < 0.3, f"with {len(daemon.held())} held one took {slowest:.2f} s")
+        held = held_now(daemon, 5)
+        equal(daemon.cli("hold", "deny", str(held[3]["hold_id"])).returncode, 0, "deny of the fourth")
+        lib.wait_until(lambda: sum(act.done() for act in acts) == 1, 5, "the end of one of them")
+        denied = next(act for act in acts if act.done())
+        equal((denied.pid, denied.wait()[0]), (held[3]["pid"], DENIED), "the one that was denied")
+        figure(f"with 5 held, 20 others: the slowest {slowest * 1000:.1f} ms")
+
+
+@case("no more than 64 are held; the others are decided at once by miss modes, and counted")
+def hold_bound():
+    n = 80
+    scratch, guard = holding(60000, deadline_ms=2000)
+    file = scratch.program("file")
+    with guard as daemon:
+        process = subprocess.Popen(["python3", "-c", CROWD, file, str(n)], preexec_fn=lib.die_with_us)
+        lib.wait_until(lambda: daemon.gate()["pending"] == n, 10, lambda: daemon.gate())
+        # So that the deadlines of all have passed when it looks: behind the fifth that is late nobody waits.
+        with lib.Held(daemon.roles()["gate"]):
+            time.sleep(2.2)
+        held_now(daemon, 64)
+        gate = daemon.gate()
+        equal((gate["held"], gate["unheld"], gate["holding"]), (64, n - 64, 64), "numbers")
+        equal((gate["decided"], gate["expired"], gate["pending"]), (n - 64, n - 64, 64), "by the miss mode")
+        equal(daemon.cli("gate", "off").returncode, 0, "gate off")
+        equal(process.wait(10), 0, "exit status of all")
+
+
+@case("`gate off`, SIGKILL of the gate and the end of the daemon let go who is held, at once")
+def hold_release():
+    scratch, guard = holding(600000, "fail-closed")
+    file = scratch.program("file")
+    with guard as daemon:
+        first = Act(file)
+        held_now(daemon, 1)
+        equal(daemon.cli("gate", "off").returncode, 0, "gate off")
+        equal(first.wait()[0], RAN, "after gate off")
+        verdict = daemon.why(file)[0]
+        equal((verdict["hold"]["end"], verdict["overridden"]), ("let go", True), "verdict")
+        equal(daemon.cli("gate", "on").returncode, 0, "gate on")
+        lib.wait_until(lambda: not daemon.gate()["open"], 3, "a closed gate")
+        second = Act(file)
+        (held,) = held_now(daemon, 1)
+        old = daemon.roles()["gate"]
+        os.kill(old, signal.SIGKILL)
+        begin = time.monotonic()
+        equal(second.wait()[0], RAN, "after SIGKILL")
+        figure(f"released {(time.monotonic() - begin) * 1000:.0f} ms after SIGKILL")
+        held_now(daemon, 0)
+        lib.wait_until(lambda: daemon.roles().get("gate") not in (None, old), 5, "the next gate")
+        lib.wait_until(lambda: daemon.gate()["marks"], 5, "its mark")
+        third = Act(file)
+        (next_one,) = held_now(daemon, 1)
+        require(next_one["hold_id"] > held["hold_id"], f"{next_one} has the id of one of an earlier life")
+        equal(daemon.stop(), 0, "exit status")
+        equal(third.wait()[0], RAN, "after the end of the daemon")
+
+
+@case("who is killed while he is held frees his place")
+def hold_killed():
+    scratch, guard = holding(600000)
+    file = scratch.program("file")
+    with guard as daemon:
+        act = Act(file)
+        held_now(daemon, 1)
+        act.kill()
+        held_now(daemon, 0)
+        equal(daemon.why(file)[0]["hold"]["end"], "given up", "end")
 
 
 # ---- the gate itself ---------------------------------------------------------------------------------

@@ -105,11 +105,14 @@ static void print_numbers(const struct screen *screen, const json_t *gate)
 		{ "denied", "denied", INK_YELLOW },
 		{ "overridden", "denials overridden: the host needs the file", INK_YELLOW },
 		{ "expired", "decided by the deadline", INK_RED },
+		{ "held", "held for the operator", INK_PLAIN },
+		{ "unheld", "not held: too many were, or he did not speak about the last one", INK_YELLOW },
 		{ "overflow", "not asked: a file did not open, or memory was short", INK_RED },
 		{ "unguarded", "ran without a verdict", INK_RED },
 		{ "unanswered", "given up by who asked", INK_PLAIN },
 		{ "net_untold", "denied by network rules, and counted for no solution", INK_RED },
 		{ "pending", "waiting now", INK_PLAIN },
+		{ "holding", "of those, held: 'ringfort hold' lists them", INK_YELLOW },
 	};
 	_cleanup_(table_freep) struct table *table = table_new(">N WHAT");
 

@@ -136,6 +136,30 @@ static const struct command commands[] = {
 	  "  ringfort gate off\n"
 	  "  ringfort gate --json | jq '.solutions[] | select(.demoted)'\n",
 	  command_gate },
+	{ "hold", "[list | allow ID | deny ID]", "list allow deny", "who waits for you at the gate; let him go, or deny",
+	  0, 2,
+	  "Where the configuration says hold_ms, who is not answered by the solutions in time is held,\n"
+	  "so long and no longer; then the miss modes of those that did not answer decide.\n"
+	  "\n"
+	  "list   who is held now: how long still, what follows then, who did not answer (also without\n"
+	  "       a word)\n"
+	  "allow  let this one act happen\n"
+	  "deny   deny this one act\n"
+	  "\n"
+	  "When a hold runs out, nobody is held for the next ten minutes, or until you speak about one\n"
+	  "that still is, or say 'ringfort gate on'.\n"
+	  "Nothing is remembered: who does the same again is asked about again.\n"
+	  "Ids go on from 1 for as long as ringfortd runs; 'ringfort why' tells how a hold ended.\n"
+	  "\n"
+	  "Exit code: 0, 1 nothing is held under this ID, or it ended before, 3 not running,\n"
+	  "4 no permission.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  ringfort hold\n"
+	  "  ringfort hold allow 3\n"
+	  "  ringfort hold --json | jq -r '[.hold_id, .path] | @tsv'\n"
+	  "  ringfort hold --json | jq .hold_id | xargs -rn1 ringfort hold deny\n",
+	  command_hold },
 	{ 0 },
 };
 

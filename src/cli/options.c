@@ -85,6 +85,21 @@ static size_t distance(const char *a, size_t n_a, const char *b, size_t n_b)
 	return row[n_b];
 }
 
+bool parse_number(const char *word, uint64_t *ret_number)
+{
+	size_t digits = strspn(word, "0123456789");
+	unsigned long long number;
+
+	if (digits == 0 || word[digits])
+		return false;
+	errno = 0;
+	number = strtoull(word, NULL, 10);
+	if (errno)
+		return false;
+	*ret_number = number;
+	return true;
+}
+
 const char *nearest_word(const char *typed, const char *list, char *buffer, size_t size)
 {
 	size_t n_typed = strlen(typed), best = n_typed / 2 + 1;
@@ -120,12 +135,9 @@ static int parse_color(struct parse *parse, const char *value)
 
 static int parse_count(struct parse *parse, const char *value)
 {
-	char *end;
-	unsigned long long count;
+	uint64_t count;
 
-	errno = 0;
-	count = strtoull(value, &end, 10);
-	if (errno || *end || value[0] < '0' || value[0] > '9' || count == 0)
+	if (!parse_number(value, &count) || count == 0)
 		return refuse(parse, "--count: '%s' is not a number from 1 upwards", value);
 	parse->options.count = count;
 	return 0;

@@ -77,6 +77,9 @@ int options_parse(int argc, char **argv, uint64_t now_ns, struct options *ret_op
 /** options_refused() - first option that was given and is not in allowed, or _OPTION_N */
 enum option_id options_refused(const struct options *options, uint32_t allowed);
 
+/** parse_number() - digits only, and not more than fit: true */
+bool parse_number(const char *word, uint64_t *ret_number);
+
 /** nearest_word() - the word of a blank-separated list that was probably meant, or "" */
 const char *nearest_word(const char *typed, const char *list, char *buffer, size_t size);
 

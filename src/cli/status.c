@@ -101,6 +101,16 @@ static void print_lost(const struct screen *screen, const json_t *events)
 	}
 }
 
+/* Somebody waits for whoever reads this. */
+static void print_holding(const struct screen *screen, uint64_t n)
+{
+	if (!n)
+		return;
+	screen_ink(screen, INK_YELLOW);
+	fprintf(screen->file, "gate: %llu held for you; 'ringfort hold' lists them\n", (unsigned long long)n);
+	screen_ink(screen, INK_PLAIN);
+}
+
 /* Nothing where nothing is guarded. */
 static void print_gate(const struct screen *screen, const json_t *gate)
 {
@@ -121,6 +131,7 @@ static void print_gate(const struct screen *screen, const json_t *gate)
 			(unsigned long long)tree_uint(gate, "pending"),
 			(unsigned long long)tree_uint(gate, "marks"),
 			(unsigned long long)tree_uint(gate, "restarts"));
+		print_holding(screen, tree_uint(gate, "holding"));
 	}
 }
 

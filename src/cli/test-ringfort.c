@@ -186,7 +186,7 @@ static void status_tells_health_by_its_exit_code(void)
 static void guarded(int fd, const struct wire_request *request)
 {
 	send_text(fd, WIRE_JSON, STATUS_WITH_GATE("{\"open\":false,\"marks\":2,\"denied\":5,\"expired\":1,\"pending\":3,"
-						  "\"restarts\":4}"));
+						  "\"holding\":2,\"restarts\":4}"));
 	send_end(fd, 0, "");
 }
 
@@ -212,7 +212,7 @@ static void status_has_a_line_for_a_gate_that_guards(void)
 {
 	assert(run_with(guarded, "status") == 0);
 	expect_in(output, "healthy\ngate: 5 denied, 1 decided by the deadline, 3 waiting; file systems guarded: 2, "
-			  "restarts: 4\n\n");
+			  "restarts: 4\ngate: 2 held for you; 'ringfort hold' lists them\n\n");
 	assert(run_with(guarding_nothing, "status") == 0 && !strstr(output, "gate"));
 	assert(run_with(let_through, "status") == 0);
 	expect_in(output, "\ngate OPEN: everything is let through; ");
@@ -223,7 +223,8 @@ static void status_has_a_line_for_a_gate_that_guards(void)
 static void no_daemon_is_3_and_says_what_to_do(void)
 {
 	static const char *const commands[] = { "status", "events", "findings", "solution", "doctor", "reload",
-						"findings -f", "solution stop sigma", "why 1", "gate", "gate off" };
+						"findings -f", "solution stop sigma", "why 1", "gate", "gate off",
+						"hold", "hold allow 3" };
 
 	unlink(socket_path);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -270,7 +271,7 @@ static void wrong_calls_are_2_and_name_what_is_wrong(void)
 	} cases[] = {
 		{ "", "a subcommand is missing" },
 		{ "stauts", "did you mean 'status'?" },
-		{ "frobnicate", "there are: status events findings solution doctor reload why gate" },
+		{ "frobnicate", "there are: status events findings solution doctor reload why gate hold" },
 		{ "status --follow", "'ringfort status' does not take --follow" },
 		{ "status now", "'ringfort status' has no use for 'now'" },
 		{ "reload a b", "'ringfort reload' has no use for 'b'" },
@@ -292,6 +293,13 @@ static void wrong_calls_are_2_and_name_what_is_wrong(void)
 		{ "why $(printf 'a/%.0s' $(seq 2048))b", "File name too long: 'a/a/" },
 		{ "gate of", "'ringfort gate' knows status, on and off, not 'of'" },
 		{ "gate off now", "'ringfort gate' has no use for 'now'" },
+		{ "hold lits", "'ringfort hold' knows list, allow and deny, not 'lits'" },
+		{ "hold allow", "needs the ID of who is held; 'ringfort hold' lists them" },
+		{ "hold deny 0", "'0' is no id of a hold" },
+		{ "hold deny /bin/x", "'/bin/x' is no id of a hold" },
+		{ "hold deny 99999999999999999999", "is no id of a hold" },
+		{ "hold list 3", "'ringfort hold list' has no use for '3'" },
+		{ "hold deny 3 4", "'ringfort hold' has no use for '4'" },
 		{ "status --id", "'ringfort status' does not take --id" },
 		{ "--completion fish", "none for 'fish'" },
 		{ "$(printf 'a\\033b')", "a\\x1bb" },
@@ -307,7 +315,7 @@ static void wrong_calls_are_2_and_name_what_is_wrong(void)
 static void help_and_version_go_to_standard_output(void)
 {
 	static const char *const subcommands[] = { "status", "events", "findings", "solution", "doctor", "reload",
-						   "why", "gate" };
+						   "why", "gate", "hold" };
 
 	assert(run("--version") == 0 && strcmp(output, "ringfort " RINGFORT_VERSION "\n") == 0);
 	assert(run("-h") == 0 && errors[0] == '\0');
@@ -773,6 +781,62 @@ static void gate_status_fails_when_it_is_open_or_somebody_is_demoted(void)
 	expect_in(output, "  yara      demoted  process.exec");
 }
 
+#define HELD(id, path, rest) \
+	"{\"hold_id\":" id ",\"time\":\"2024-07-19T04:09:00.000000042Z\",\"act\":\"process.exec\",\"path\":\"" path "\"," \
+	"\"pid\":4711," rest "}"
+#define HELD_FIRST \
+	HELD("3", "/srv/a\\u001b", "\"foreign_ns\":false,\"left_ms\":61500,\"then\":\"deny\",\"reasons\":[" \
+	     REASON("sigma", "allow", "enforce", "1") "," REASON("yara", "late", "enforce", "2") "," \
+	     REASON("dark", "late", "shadow", "3") "," REASON("allowlist", "late", "enforce", "4") "]")
+#define HELD_SECOND HELD("12", "/x", "\"foreign_ns\":true,\"left_ms\":0,\"then\":\"allow\",\"reasons\":[]")
+#define VERDICT_HELD \
+	VERDICT("18", "deny", "/srv/a b", "\"cached\":false,\"hold\":{\"id\":3,\"end\":\"operator deny\",\"us\":4260000}," \
+		"\"reasons\":[],\"n_voices\":1")
+
+static void holds(int fd, const struct wire_request *request)
+{
+	if (request->operation == WIRE_WHY || request->value == 3) {
+		assert(request->operation == WIRE_WHY || request->flags == WIRE_ALLOW || request->flags == WIRE_DENY);
+		send_text(fd, WIRE_JSON, VERDICT_HELD);
+	} else if (request->value) {
+		send_end(fd, -ENOENT, "nothing is held as 4");
+		return;
+	} else {
+		assert(request->operation == WIRE_HOLD && request->flags == 0);
+		send_text(fd, WIRE_JSON, HELD_FIRST);
+		send_text(fd, WIRE_JSON, HELD_SECOND);
+	}
+	send_end(fd, 0, "");
+}
+
+static void holds_nobody(int fd, const struct wire_request *request)
+{
+	send_end(fd, 0, "");
+}
+
+static void who_is_held_is_listed_with_who_gave_no_answer(void)
+{
+	assert(run_with(holds, "hold") == 0);
+	assert(strcmp(output, "  ID    LEFT  THEN   NO-ANSWER-OF    PID   ACT           PATH\n"
+			      "  3   61.5 s  deny   yara,allowlist  4711  process.exec  /srv/a\\x1b\n"
+			      "  12   0.0 s  allow  -               4711  process.exec  /x (of another mount namespace)\n") == 0);
+	assert(run_with(holds, "hold list --json") == 0 && strcmp(output, HELD_FIRST "\n" HELD_SECOND "\n") == 0);
+	assert(run_with(holds_nobody, "hold list") == 0 && strcmp(output, "nobody is held\n") == 0);
+	assert(run_with(holds_nobody, "hold --json") == 0 && output[0] == '\0');
+}
+
+static void the_operators_word_about_a_hold_is_told_with_its_verdict(void)
+{
+	assert(run_with(holds, "hold deny 3") == 0);
+	assert(strcmp(output, "denied process.exec '/srv/a b' of pid 4711, verdict #18\n") == 0);
+	assert(run_with(holds, "hold allow '#3'") == 0 && strncmp(output, "allowed process.exec ", 21) == 0);
+	assert(run_with(holds, "hold deny 3 --json") == 0 && strcmp(output, VERDICT_HELD "\n") == 0);
+	assert(run_with(holds, "hold deny 4") == 1 && output[0] == '\0');
+	expect_in(errors, "ringfort: nothing is held as 4\n");
+	assert(run_with(holds, "why 4711") == 0);
+	expect_in(output, "verdict #18, 312 us, held for 4.3 s (#3): operator deny\n");
+}
+
 static void gate_off_only(int fd, const struct wire_request *request)
 {
 	assert(request->operation == WIRE_GATE);
@@ -900,6 +964,8 @@ int main(int argc, char **argv)
 	why_asks_about_paths_from_the_root_on_and_follows_no_link();
 	gate_status_fails_when_it_is_open_or_somebody_is_demoted();
 	gate_status_fails_when_a_file_system_is_refused();
+	who_is_held_is_listed_with_who_gave_no_answer();
+	the_operators_word_about_a_hold_is_told_with_its_verdict();
 	the_gate_is_switched_and_a_refusal_told();
 	on_a_terminal_a_footer_keeps_itself_current_and_goes_away();
 	when_the_reader_of_the_pipe_goes_so_do_we();

@@ -26,6 +26,15 @@ static void put_text(const struct screen *screen, const char *text)
 	screen_text(screen, text, strlen(text));
 }
 
+static void print_hold(const struct screen *screen, const json_t *hold)
+{
+	if (!json_is_object(hold))
+		return;
+	fprintf(screen->file, ", held for %.1f s (#%llu): ", (double)tree_uint(hold, "us") / 1e6,
+		(unsigned long long)tree_uint(hold, "id"));
+	put_text(screen, tree_string(hold, "end"));
+}
+
 /* 2024-07-19 04:09:00 deny process.exec /tmp/x: pid 4711, verdict #17, 312 us */
 static void print_head(const struct screen *screen, const json_t *entry)
 {
@@ -49,6 +58,7 @@ static void print_head(const struct screen *screen, const json_t *entry)
 	if (tree_bool(entry, "cached"))
 		fprintf(screen->file, ", from the cache (verdict #%llu)",
 			(unsigned long long)tree_uint(entry, "cached_from"));
+	print_hold(screen, json_object_get(entry, "hold"));
 	if (tree_bool(entry, "overridden"))
 		fputs(", a denial was overridden: the host needs this file", screen->file);
 	if (tree_bool(entry, "foreign_ns"))
@@ -149,18 +159,6 @@ static int make_absolute(const char *word, char path[WIRE_PATH_MAX])
 	if (!path[0])
 		strcpy(path, "/");
 	return 0;
-}
-
-/* Digits only, and not more than fit: 1. */
-static int parse_number(const char *word, uint64_t *ret_number)
-{
-	size_t digits = strspn(word, "0123456789");
-
-	if (digits == 0 || word[digits])
-		return 0;
-	errno = 0;
-	*ret_number = strtoull(word, NULL, 10);
-	return errno == 0;
 }
 
 static int parse_subject(const struct options *options, struct wire_request *request)

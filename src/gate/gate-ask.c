@@ -121,8 +121,7 @@ static void ask(struct gate *gate, const struct fan_event *event, const struct f
 	asked.flags = question->foreign_ns ? RINGFORT_REQUEST_FOREIGN_NS : 0;
 	for (uint32_t i = 0; i < n; i++)
 		add_voice(question, voters[i]);
-	if (!gate->timer_armed)
-		gate_arm_timer(gate, question->soft_ns ? question->soft_ns : question->deadline_ns);
+	gate_arm_timer(gate, question->soft_ns ? question->soft_ns : question->deadline_ns);
 	for (uint32_t i = 0; i < n; i++)
 		if (voter_ask(voters[i], &asked) < 0) {
 			question->voices[i].answer = DECISION_FULL;
@@ -204,6 +203,8 @@ static void shed(struct gate *gate)
 {
 	struct question *question, *later;
 
+	while (gate->n_waiting > gate->n_waiting_most && gate_shed_hold(gate))
+		;
 	for (question = questions_first(gate->questions); question && gate->n_waiting > gate->n_waiting_most;
 	     question = later) {
 		later = question->later;

@@ -4,6 +4,7 @@
  *
  *   gate-ask.c      the kernel asks: whom do we ask?
  *   gate-voices.c   solutions answer, or do not
+ *   gate-hold.c     who missed its deadline is held for the operator
  *   gate-verdict.c  the kernel is answered; what is kept of it
  *   gate-scope.c    where opens are decided; what was written there is shown, and nobody waits
  *   gate.c          its loop, what the supervisor tells it, its life
@@ -55,7 +56,8 @@ struct gate {
 	} shown[DECISION_VOICES];
 	uint64_t n_shown; /* in ids of what is shown */
 	uint64_t now_ns;
-	bool timer_armed;
+	uint64_t alone_until_ns; /* no operator is there: nobody is held */
+	uint64_t timer_ns; /* when the timer goes off; 0: it does not */
 	int group, epoll_fd, timer_fd, names;
 	struct file_path path; /* of the event that is looked at */
 };
@@ -70,6 +72,12 @@ struct cache_key gate_cache_key(const struct file *file, uint32_t act, uint32_t 
 
 /** gate_critical() - is it a file that the host needs? */
 bool gate_critical(const struct gate *gate, const struct file *file);
+
+/** gate_fill_entry() - a question as the history has it */
+void gate_fill_entry(struct history_entry *entry, const struct question *question);
+
+/** gate_decide() - what its voices come to, miss modes for those that were not heard */
+struct decision gate_decide(const struct gate *gate, const struct question *question);
 
 /** gate_answer() - to the group that asked; file: of an image, where it is known; or NULL */
 void gate_answer(struct gate *gate, int group, int fd, const struct file *file, enum ringfort_verdict verdict);
@@ -97,9 +105,10 @@ void gate_missed(struct gate *gate, uint32_t slot, enum decision_answer how);
 /** gate_hear() - what a solution has to say, so much a turn */
 void gate_hear(struct gate *gate, struct voter *voter);
 
-void gate_arm_timer(struct gate *gate, uint64_t deadline_ns);
+/** gate_arm_timer() - not later than then; 0: nothing */
+void gate_arm_timer(struct gate *gate, uint64_t at_ns);
 
-/** gate_expire() - the timer: deadlines, soft and hard */
+/** gate_expire() - the timer: deadlines, soft and hard, and the ends of holds */
 void gate_expire(struct gate *gate);
 
 /** gate_release_from() - nobody waits for an answer of that slot, which cannot come */
@@ -107,6 +116,26 @@ void gate_release_from(struct gate *gate, uint32_t slot);
 
 /** gate_release_left() - the same for all that were demoted in this turn */
 void gate_release_left(struct gate *gate);
+
+/* ---- gate-hold.c ------------------------------------------------------------------------------- */
+
+/** gate_hold() - its deadline has passed: does it wait for the operator?  False: the miss modes decide now */
+bool gate_hold(struct gate *gate, struct question *question);
+
+/** gate_expire_holds() - of those whose time ran out the miss modes decide.  Return: when the next one's does, or 0 */
+uint64_t gate_expire_holds(struct gate *gate);
+
+/** gate_shed_hold() - there is no room to hold: the miss modes decide of who is held longest.  False: nobody is */
+bool gate_shed_hold(struct gate *gate);
+
+/** gate_let_go_held() - that process, or 0: all of them, are let through */
+void gate_let_go_held(struct gate *gate, uint32_t pid, struct decision decision);
+
+/** gate_hold_again() - the operator is there */
+void gate_hold_again(struct gate *gate);
+
+/** gate_bury_held() - who is held and has gone frees the place */
+void gate_bury_held(struct gate *gate);
 
 /* ---- gate-ask.c -------------------------------------------------------------------------------- */
 

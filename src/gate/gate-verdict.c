@@ -19,14 +19,15 @@ struct cache_key gate_cache_key(const struct file *file, uint32_t act, uint32_t 
 
 /* ---- behind the answer -------------------------------------------------------------------------- */
 
-static void fill_entry(struct history_entry *entry, const struct question *question)
+void gate_fill_entry(struct history_entry *entry, const struct question *question)
 {
 	*entry = (struct history_entry){
 		.id = question->verdict_id, .time_ns = question->time_ns, .dev = question->file.dev, .ino = question->file.ino,
 		.act = question->act, .verdict = question->decision.verdict, .pid = question->pid,
 		.us = question->us, .overridden = question->decision.overridden,
 		.foreign_ns = question->foreign_ns, .n_reasons = (uint8_t)question->n_voices,
-		.n_voices = question->n_voices,
+		.n_voices = question->n_voices, .hold = question->hold, .held_us = question->held_us,
+		.hold_id = question->hold_id,
 	};
 	memcpy(entry->path, question->path, sizeof(entry->path));
 	memcpy(entry->reasons, question->voices, question->n_voices * sizeof(question->voices[0]));
@@ -37,7 +38,7 @@ void gate_settle(struct gate *gate, struct question *question)
 {
 	struct history_entry entry;
 
-	fill_entry(&entry, question);
+	gate_fill_entry(&entry, question);
 	history_replace(gate->options.history, &entry);
 	question_end(gate->questions, question);
 	gate->numbers->n_pending = questions_n(gate->questions);
@@ -89,7 +90,7 @@ void gate_record(struct gate *gate, struct question *question)
 				     .verdict = question->decision.verdict };
 	struct history_entry entry;
 
-	fill_entry(&entry, question);
+	gate_fill_entry(&entry, question);
 	entry.id = value.id = question->verdict_id = history_add(gate->options.history, &entry);
 	if (question->memory != FILE_ASK_AGAIN)
 		cache_put(gate->cache, &key, &value);
@@ -149,12 +150,17 @@ bool gate_critical(const struct gate *gate, const struct file *file)
 	       gate->options.is_critical(gate->options.userdata, file->dev, file->ino);
 }
 
+struct decision gate_decide(const struct gate *gate, const struct question *question)
+{
+	return decision_make(question->voices, question->n_voices, gate_critical(gate, &question->file),
+			     gate->options.deny_critical);
+}
+
 /* What can be done with a question now that something is known of it. */
 void gate_advance(struct gate *gate, struct question *question)
 {
 	if (question->fd >= 0 && decision_ready(question->voices, question->n_voices))
-		gate_give(gate, question, decision_make(question->voices, question->n_voices,
-						   gate_critical(gate, &question->file), gate->options.deny_critical));
+		gate_give(gate, question, gate_decide(gate, question));
 	if (question->fd < 0 && all_heard(question))
 		gate_settle(gate, question);
 }

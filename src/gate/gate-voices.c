@@ -165,31 +165,42 @@ static uint64_t soften_due(struct gate *gate)
 	return 0;
 }
 
-void gate_arm_timer(struct gate *gate, uint64_t deadline_ns)
+void gate_arm_timer(struct gate *gate, uint64_t at_ns)
 {
-	const struct itimerspec at = { .it_value = { .tv_sec = (time_t)(deadline_ns / 1000000000),
-						     .tv_nsec = (long)(deadline_ns % 1000000000) } };
+	const struct itimerspec at = { .it_value = { .tv_sec = (time_t)(at_ns / 1000000000),
+						     .tv_nsec = (long)(at_ns % 1000000000) } };
 
-	gate->timer_armed = timerfd_settime(gate->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0;
+	if (!at_ns || (gate->timer_ns && gate->timer_ns <= at_ns))
+		return;
+	gate->timer_ns = timerfd_settime(gate->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0 ? at_ns : 0;
+}
+
+/* Who still waits for it waits for the operator now, or for nobody. */
+static void expire(struct gate *gate, struct question *question)
+{
+	bool waits = question->fd >= 0;
+
+	expire_voices(gate, question);
+	if (waits && gate_hold(gate, question))
+		return;
+	gate->numbers->n_expired += waits;
+	gate_advance(gate, question);
 }
 
 void gate_expire(struct gate *gate)
 {
 	struct question *question;
-	uint64_t n_expirations, soft_ns;
+	uint64_t n_expirations;
 
 	if (read(gate->timer_fd, &n_expirations, sizeof(n_expirations)) < 0)
 		return;
-	gate->timer_armed = false;
-	while ((question = questions_first(gate->questions)) && question->deadline_ns <= gate->now_ns) {
-		gate->numbers->n_expired += question->fd >= 0;
-		expire_voices(gate, question);
-		gate_advance(gate, question);
-	}
-	soft_ns = soften_due(gate);
+	gate->timer_ns = 0;
+	while ((question = questions_first(gate->questions)) && question->deadline_ns <= gate->now_ns)
+		expire(gate, question);
+	gate_arm_timer(gate, soften_due(gate));
+	gate_arm_timer(gate, gate_expire_holds(gate));
 	question = questions_first(gate->questions);
-	if (question)
-		gate_arm_timer(gate, soft_ns && soft_ns < question->deadline_ns ? soft_ns : question->deadline_ns);
+	gate_arm_timer(gate, question ? question->deadline_ns : 0);
 }
 
 /* Nobody waits for an answer that cannot come. */

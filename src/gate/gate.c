@@ -112,6 +112,7 @@ void gate_tick(struct gate *gate)
 	activate(gate);
 	gate->numbers->n_unguarded = backstop_unguarded(gate->backstop);
 	gate->now_ns = now_ns;
+	gate_bury_held(gate);
 	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++) {
 		if (gate->voters[slot] && voter_readmit(gate->voters[slot], now_ns))
 			readmitted(gate, gate->voters[slot]);
@@ -210,6 +211,7 @@ static void release(struct gate *gate, uint32_t pid)
 	for (question = questions_first(gate->questions); question; question = question->later)
 		if (question->fd >= 0 && question->pid == pid)
 			gate_give(gate, question, (struct decision){ .verdict = RINGFORT_VERDICT_ALLOW });
+	gate_let_go_held(gate, pid, (struct decision){ .verdict = RINGFORT_VERDICT_ALLOW });
 }
 
 int gate_own(struct gate *gate, uint32_t pid, bool add)
@@ -316,6 +318,7 @@ void gate_open(struct gate *gate, bool open)
 	struct question *question, *later;
 
 	gate->numbers->open = open;
+	gate_hold_again(gate);
 	activate(gate);
 	if (gate->options.net)
 		net_gate_open(gate->options.net, open);
@@ -331,6 +334,7 @@ void gate_open(struct gate *gate, bool open)
 		decision_expire(question->voices, question->n_voices);
 		gate_settle(gate, question);
 	}
+	gate_let_go_held(gate, 0, (struct decision){ .verdict = RINGFORT_VERDICT_ALLOW, .overridden = true });
 }
 
 /* ---- life --------------------------------------------------------------------------------------------- */
@@ -375,7 +379,8 @@ int gate_new(struct gate **ret_gate, const struct gate_options *options)
 		return -ENOMEM;
 	gate->options = *options;
 	gate->numbers = history_numbers(options->history);
-	gate->numbers->n_marks = gate->numbers->n_pending = 0;
+	gate->numbers->n_marks = gate->numbers->n_pending = gate->numbers->n_holding = 0;
+	history_unhold_all(options->history);
 	memset(gate->numbers->places, 0, sizeof(gate->numbers->places));
 	memset(gate->numbers->scopes, 0, sizeof(gate->numbers->scopes));
 	gate->numbers->since_ns = gate_clock_ns(CLOCK_REALTIME);
@@ -388,6 +393,12 @@ int gate_new(struct gate **ret_gate, const struct gate_options *options)
 	return 0;
 }
 
+static void close_files(const struct question *first)
+{
+	for (const struct question *question = first; question; question = question->later)
+		close_fd(question->fd);
+}
+
 struct gate *gate_free(struct gate *gate)
 {
 	if (!gate)
@@ -397,9 +408,9 @@ struct gate *gate_free(struct gate *gate)
 	/* First: who waits is let through by the kernel, and the numbers of their files mean nothing more. */
 	close_fd(gate->group);
 	gate_scopes_done(gate);
-	for (const struct question *question = gate->questions ? questions_first(gate->questions) : NULL; question;
-	     question = question->later)
-		close_fd(question->fd);
+	close_files(gate->questions ? questions_first(gate->questions) : NULL);
+	close_files(gate->questions ? questions_first_held(gate->questions) : NULL);
+	history_unhold_all(gate->options.history);
 	close_fd(gate->timer_fd);
 	close_fd(gate->epoll_fd);
 	backstop_close(gate->backstop);

@@ -5,6 +5,7 @@
  *   fan_read -> ours, the kernel's, critical, nobody to ask?  -> allow, at once
  *            -> the same file as before?                      -> as before (cache.h)
  *            -> every solution that takes part is asked       -> question.h
+ *   no answer in time, and the operator wants to be asked -> held, so long and no longer
  *   answers, deadlines -> decision_make -> fan_answer -> then: remember, history, numbers
  *
  * Nothing on this way opens a file, forks, logs, resolves a name, allocates or waits: each turn looks at
@@ -30,6 +31,7 @@ enum gate_news {
 	GATE_DENIED,     /* entry */
 	GATE_OVERRIDDEN, /* entry: somebody denied what the host needs */
 	GATE_DEMOTED,    /* slot: the circuit breaker of a solution opened */
+	GATE_HELD,       /* entry: it waits for the operator; verdict: what follows without him */
 	GATE_OVERFLOW,   /* the kernel's queue was full, or it could not open a file (and denied it) */
 	GATE_UNMARKED,   /* slot: the place whose mark somebody had taken away */
 	GATE_MOUNTED,    /* the host's mounts changed: gate_guard() again */
@@ -42,6 +44,7 @@ struct gate_options {
 	uint32_t epoch;          /* grows from one life of the gate to the next */
 	uint32_t deadline_ms;
 	uint32_t soft_ms;        /* from then on a last known verdict will do; 0: never */
+	uint32_t hold_ms;        /* who was not answered by the deadline waits so long for the operator; 0: never */
 	bool deny_critical;
 	bool (*is_critical)(void *userdata, uint64_t dev, uint64_t ino);
 	void (*told)(void *userdata, enum gate_news news, uint32_t slot, const struct history_entry *entry);
@@ -120,6 +123,9 @@ void gate_voter_reset(struct gate *gate, uint32_t slot);
 
 /** gate_open() - let everything through, who waits first; or decide again */
 void gate_open(struct gate *gate, bool open);
+
+/** gate_decide_held() - the operator's word about who is held under that id.  0 or -ENOENT */
+int gate_decide_held(struct gate *gate, uint64_t hold_id, enum ringfort_verdict verdict);
 
 /** gate_forget() - nothing that was remembered holds any longer */
 void gate_forget(struct gate *gate);

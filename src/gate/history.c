@@ -35,6 +35,8 @@ struct slot {
 struct history {
 	struct history_numbers numbers;
 	_Atomic uint64_t last __attribute__((aligned(4096))); /* id that was given last */
+	_Atomic uint64_t last_hold;                           /* likewise, of a hold */
+	struct slot held[HISTORY_HOLDS];                       /* version 0: free */
 	struct slot slots[HISTORY_ENTRIES];
 };
 
@@ -139,6 +141,40 @@ void history_replace(struct history *history, const struct history_entry *entry)
 		slot_write(slot, entry, VERSION(entry->id, VERSION_WRITING(version) + 1));
 }
 
+uint64_t history_hold(struct history *history, const struct history_entry *entry)
+{
+	struct history_entry kept = *entry;
+
+	for (uint32_t i = 0; i < HISTORY_HOLDS; i++) {
+		struct slot *slot = &history->held[i];
+
+		if (atomic_load_explicit(&slot->version, memory_order_relaxed))
+			continue;
+		/* Over restarts of the gate: nobody shall answer a hold of this life who read of one of the last. */
+		kept.hold_id = atomic_load_explicit(&history->last_hold, memory_order_relaxed) + 1;
+		atomic_store_explicit(&history->last_hold, kept.hold_id, memory_order_relaxed);
+		slot_write(slot, &kept, VERSION(kept.hold_id, 0));
+		return kept.hold_id;
+	}
+	return 0;
+}
+
+void history_unhold(struct history *history, uint64_t hold_id)
+{
+	for (uint32_t i = 0; i < HISTORY_HOLDS; i++) {
+		struct slot *slot = &history->held[i];
+
+		if (VERSION_ID(atomic_load_explicit(&slot->version, memory_order_relaxed)) == hold_id)
+			atomic_store_explicit(&slot->version, 0, memory_order_release);
+	}
+}
+
+void history_unhold_all(struct history *history)
+{
+	for (uint32_t i = 0; i < HISTORY_HOLDS; i++)
+		atomic_store_explicit(&history->held[i].version, 0, memory_order_release);
+}
+
 struct history_numbers *history_numbers(struct history *history)
 {
 	return &history->numbers;
@@ -192,6 +228,37 @@ int history_find(const struct history *history, uint64_t before, const char *pat
 		if (history_get(history, id, &entry) != 1)
 			continue;
 		if ((path && strcmp(entry.path, wanted)) || (pid && entry.pid != pid))
+			continue;
+		*ret_entry = entry;
+		return 1;
+	}
+	return 0;
+}
+
+int history_next_held(const struct history *history, uint64_t after, struct history_entry *ret_entry)
+{
+	struct history_entry entry;
+	uint64_t best = 0;
+
+	for (uint32_t i = 0; i < HISTORY_HOLDS; i++) {
+		const struct slot *slot = &history->held[i];
+		uint64_t id = VERSION_ID(atomic_load_explicit(&slot->version, memory_order_relaxed));
+
+		if (id <= after || (best && id >= best) || !slot_read(slot, id, &entry))
+			continue;
+		best = id;
+		*ret_entry = entry;
+	}
+	return best != 0;
+}
+
+int history_find_held(const struct history *history, uint64_t hold_id, struct history_entry *ret_entry)
+{
+	uint64_t last = history_next_id(history) - 1;
+	struct history_entry entry;
+
+	for (uint64_t id = last; id > 0 && last - id < HISTORY_ENTRIES; id--) {
+		if (history_get(history, id, &entry) != 1 || entry.hold_id != hold_id)
 			continue;
 		*ret_entry = entry;
 		return 1;

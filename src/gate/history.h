@@ -6,7 +6,7 @@
  * from it without asking the gate anything.  A ring of HISTORY_ENTRIES: the oldest is overwritten.  An
  * entry that is overwritten while it is copied is not returned (a version before and behind it).
  *
- * The page in front has the gate's numbers.
+ * The page in front has the gate's numbers; behind it is who is held for the operator at this moment.
  */
 #ifndef RINGFORT_GATE_HISTORY_H
 #define RINGFORT_GATE_HISTORY_H
@@ -20,8 +20,21 @@
 #define HISTORY_PATH 512u    /* the end of a longer path is kept, behind "..." */
 #define HISTORY_REASONS 16u  /* more voices are counted only */
 #define HISTORY_PLACES 32u   /* file systems that are named to be guarded */
+#define HISTORY_HOLDS 64u    /* acts that can be held for the operator at once */
 #define HISTORY_SCOPES 16u   /* folders and file systems where opens are decided */
 #define HISTORY_NET_ACT 16u  /* acts from here on: this + enum ringfort_net_act; path then tells the address */
+
+/* What became of an act that was held for the operator. */
+enum history_hold {
+	HISTORY_NOT_HELD,
+	HISTORY_HELD,          /* it still is */
+	HISTORY_HELD_ALLOWED,  /* by the operator */
+	HISTORY_HELD_DENIED,   /* likewise */
+	HISTORY_HELD_OUT,      /* its time, or the room for it, ran out: the miss modes decided */
+	HISTORY_HELD_LET_GO,   /* the gate was opened, or it is one of our own */
+	HISTORY_HELD_GIVEN_UP, /* who waited has gone */
+	_HISTORY_HOLD_N
+};
 
 struct history_entry {
 	uint64_t id;         /* verdict id, from 1; 0: none */
@@ -37,6 +50,10 @@ struct history_entry {
 	uint8_t n_reasons;   /* in reasons */
 	uint32_t n_voices;   /* in all */
 	uint64_t cached_from;
+	uint32_t hold;       /* enum history_hold */
+	uint32_t held_us;    /* of us */
+	uint64_t hold_id;    /* from 1; 0: never held */
+	uint64_t until_ns;   /* of one that is held: CLOCK_MONOTONIC of its end; verdict is what the miss modes would say */
 	char path[HISTORY_PATH];
 	struct decision_voice reasons[HISTORY_REASONS];
 };
@@ -81,13 +98,16 @@ struct history_numbers {
 	uint64_t n_decided;  /* by asking solutions */
 	uint64_t n_denied;
 	uint64_t n_overridden;
-	uint64_t n_expired;  /* decided by the deadline */
+	uint64_t n_expired;  /* decided by the deadline, or by the end of a hold */
+	uint64_t n_held;     /* held for the operator */
+	uint64_t n_unheld;   /* not held, as too many were or nobody ended the last hold: decided by the deadline */
 	uint64_t n_overflow; /* the kernel's queue was full */
 	uint64_t n_unguarded; /* images on guarded file systems that began to run without a verdict */
 	uint64_t n_unanswered; /* the kernel did not take our answer: the opener had gone */
 	uint64_t since_ns;   /* CLOCK_REALTIME of its start */
 	uint32_t open;       /* 1: the gate was told to let everything through */
 	uint32_t n_pending;
+	uint32_t n_holding;  /* of these: held now */
 	uint32_t n_marks;    /* file systems that are guarded */
 	uint32_t n_restarts; /* of the gate */
 	struct history_place places[HISTORY_PLACES];
@@ -121,6 +141,15 @@ uint64_t history_add(struct history *history, const struct history_entry *entry)
 /** history_replace() - gate: more is known of entry->id, if it is there still */
 void history_replace(struct history *history, const struct history_entry *entry);
 
+/** history_hold() - gate: an act waits for the operator, with the next id of such.  Return: the id, 0: too many do */
+uint64_t history_hold(struct history *history, const struct history_entry *entry);
+
+/** history_unhold() - gate: it does no longer; first history_add() what became of it */
+void history_unhold(struct history *history, uint64_t hold_id);
+
+/** history_unhold_all() - gate: nor do those of an earlier life */
+void history_unhold_all(struct history *history);
+
 /** history_numbers() - gate: the numbers, to be kept current in place */
 struct history_numbers *history_numbers(struct history *history);
 
@@ -140,5 +169,11 @@ int history_get(const struct history *history, uint64_t id, struct history_entry
  */
 int history_find(const struct history *history, uint64_t before, const char *path, uint32_t pid,
 		 struct history_entry *ret_entry);
+
+/** history_next_held() - control: of those who are held now, the one with the smallest hold_id above `after`.  1; 0 none */
+int history_next_held(const struct history *history, uint64_t after, struct history_entry *ret_entry);
+
+/** history_find_held() - control: the verdict about what was held under this id.  1; 0 none yet, or none any more */
+int history_find_held(const struct history *history, uint64_t hold_id, struct history_entry *ret_entry);
 
 #endif

@@ -7,11 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct list {
+	struct question *first, *last;
+	uint32_t n;
+};
+
 struct questions {
 	struct question places[QUESTION_PLACES];
 	struct question *free_first, *free_last;
-	struct question *first, *last; /* open */
-	uint32_t n;
+	struct list open, held;
 	uint64_t n_begun; /* in the upper bits of ids */
 };
 
@@ -36,6 +40,32 @@ static struct question *take_free(struct questions *questions)
 	if (!questions->free_first)
 		questions->free_last = NULL;
 	return question;
+}
+
+static void append(struct list *list, struct question *question)
+{
+	question->earlier = list->last;
+	question->later = NULL;
+	if (list->last)
+		list->last->later = question;
+	else
+		list->first = question;
+	list->last = question;
+	list->n++;
+}
+
+static void unlink_from(struct list *list, struct question *question)
+{
+	if (question->earlier)
+		question->earlier->later = question->later;
+	else
+		list->first = question->later;
+	if (question->later)
+		question->later->earlier = question->earlier;
+	else
+		list->last = question->earlier;
+	question->earlier = NULL;
+	list->n--;
 }
 
 int questions_new(struct questions **ret_questions, uint32_t epoch)
@@ -69,13 +99,7 @@ struct question *question_begin(struct questions *questions)
 	question->id = ++questions->n_begun * QUESTION_PLACES + (uint64_t)(question - questions->places);
 	question->fd = -1;
 	question->open = true;
-	question->earlier = questions->last;
-	if (questions->last)
-		questions->last->later = question;
-	else
-		questions->first = question;
-	questions->last = question;
-	questions->n++;
+	append(&questions->open, question);
 	return question;
 }
 
@@ -83,17 +107,15 @@ void question_end(struct questions *questions, struct question *question)
 {
 	assert(question->open && question->fd < 0);
 	question->open = false;
-	if (question->earlier)
-		question->earlier->later = question->later;
-	else
-		questions->first = question->later;
-	if (question->later)
-		question->later->earlier = question->earlier;
-	else
-		questions->last = question->earlier;
-	question->earlier = NULL;
-	questions->n--;
+	unlink_from(question->hold ? &questions->held : &questions->open, question);
 	put_free(questions, question);
+}
+
+void question_hold(struct questions *questions, struct question *question)
+{
+	assert(question->open && question->hold);
+	unlink_from(&questions->open, question);
+	append(&questions->held, question);
 }
 
 struct question *question_find(struct questions *questions, uint64_t id)
@@ -113,10 +135,20 @@ struct decision_voice *question_voice(struct question *question, uint32_t slot)
 
 struct question *questions_first(struct questions *questions)
 {
-	return questions->first;
+	return questions->open.first;
+}
+
+struct question *questions_first_held(struct questions *questions)
+{
+	return questions->held.first;
 }
 
 uint32_t questions_n(const struct questions *questions)
 {
-	return questions->n;
+	return questions->open.n + questions->held.n;
+}
+
+uint32_t questions_n_held(const struct questions *questions)
+{
+	return questions->held.n;
 }

@@ -4,7 +4,7 @@
  *
  * While its descriptor is there somebody waits for the verdict.  Behind that the question stays open for
  * those who have not answered yet (in shadow, or overtaken by a denial) until its deadline, so that the
- * reason vector is whole.
+ * reason vector is whole.  One that is held for the operator waits beyond its deadline, in a list of its own.
  *
  * A table of fixed size, in the order of deadlines (there is one length of deadline, so the order is that
  * of asking).  An id names a place in the table and a use of it; ids of an earlier life of the gate fit no
@@ -46,8 +46,13 @@ struct question {
 	uint32_t us;              /* that the opener waited */
 	bool steady;              /* when it was asked about, nobody could change it without a trace */
 	enum file_memory memory;  /* where the verdict may be kept */
+	enum history_hold hold;   /* beyond its deadline, for the operator's word */
+	uint64_t hold_id;
+	uint64_t hold_ns;         /* since when */
+	uint64_t hold_until_ns;
+	uint32_t held_us;         /* in all, once it has ended */
 	char path[HISTORY_PATH];
-	struct question *earlier, *later; /* those that are open, by deadline; the free ones, by later */
+	struct question *earlier, *later; /* in its list; the free ones, by later */
 };
 
 struct questions;
@@ -68,8 +73,21 @@ struct question *question_find(struct questions *questions, uint64_t id);
 /** question_voice() - what is expected of the solution in that slot, or NULL */
 struct decision_voice *question_voice(struct question *question, uint32_t slot);
 
-/** questions_first() - the open one with the nearest deadline, or NULL; question->later leads on */
+/**
+ * question_hold() - from the list of deadlines to that of those who are held, at its end
+ *
+ * There is one length of a hold, so the order is that of their ends.  Set question->hold first.
+ */
+void question_hold(struct questions *questions, struct question *question);
+
+/**
+ * questions_first() - the open one with the nearest deadline that is not held, or NULL; question->later leads on
+ * questions_first_held() - the one whose hold ends next, or NULL; likewise
+ * questions_n() - all that are open
+ */
 struct question *questions_first(struct questions *questions);
+struct question *questions_first_held(struct questions *questions);
 uint32_t questions_n(const struct questions *questions);
+uint32_t questions_n_held(const struct questions *questions);
 
 #endif

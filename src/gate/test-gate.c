@@ -77,12 +77,14 @@ static void guard(struct scene *scene)
 	close(fd);
 }
 
-static void begin_with(struct scene *scene, uint32_t deadline_ms, bool deny_critical)
+static void begin_as(struct scene *scene, struct gate_options options)
 {
-	struct gate_options options = { .epoch = 1, .deadline_ms = deadline_ms, .deny_critical = deny_critical,
-					.is_critical = is_critical, .told = told, .userdata = scene };
 	int writer, reader;
 
+	options.epoch = 1;
+	options.is_critical = is_critical;
+	options.told = told;
+	options.userdata = scene;
 	memset(scene, 0, sizeof(*scene));
 	assert(history_create(&writer, &reader) == 0 && history_open(&scene->history, writer, true) == 0);
 	close(writer);
@@ -90,6 +92,11 @@ static void begin_with(struct scene *scene, uint32_t deadline_ms, bool deny_crit
 	options.history = scene->history;
 	assert(gate_new(&scene->gate, &options) == 0);
 	guard(scene);
+}
+
+static void begin_with(struct scene *scene, uint32_t deadline_ms, bool deny_critical)
+{
+	begin_as(scene, (struct gate_options){ .deadline_ms = deadline_ms, .deny_critical = deny_critical });
 }
 
 static void begin(struct scene *scene)
@@ -524,6 +531,292 @@ static void what_is_guarded_and_what_is_refused_is_told(void)
 	end(&scene);
 }
 
+/* ---- held for the operator -------------------------------------------------------------------------- */
+
+static void begin_holding(struct scene *scene, uint32_t deadline_ms, uint32_t hold_ms)
+{
+	begin_as(scene, (struct gate_options){ .deadline_ms = deadline_ms, .hold_ms = hold_ms });
+}
+
+/* So many are held at this moment, the one with this id and those behind it. */
+static uint32_t count_held(const struct scene *scene, uint64_t after)
+{
+	struct history_entry entry;
+	uint32_t n = 0;
+
+	while (history_next_held(scene->history, after, &entry)) {
+		after = entry.hold_id;
+		n++;
+	}
+	return n;
+}
+
+static struct history_entry await_held(struct scene *scene, uint64_t after)
+{
+	struct history_entry entry;
+
+	while (!history_next_held(scene->history, after, &entry))
+		turn(scene, 100);
+	return entry;
+}
+
+static void who_was_not_answered_in_time_is_held_until_the_operator_speaks(void)
+{
+	for (int verdict = RINGFORT_VERDICT_ALLOW; verdict < _RINGFORT_VERDICT_N; verdict++) {
+		struct history_entry held, entry;
+		struct scene scene;
+		pid_t pid;
+
+		begin_holding(&scene, 50, 60000);
+		/* The miss mode would say the other. */
+		add(&scene, 0, DECISION_ENFORCE, verdict == RINGFORT_VERDICT_ALLOW ? DECISION_FAIL_CLOSED : DECISION_FAIL_OPEN);
+		pid = execute(program);
+		held = await_held(&scene, 0);
+		assert(held.pid == (uint32_t)pid && strcmp(held.path, program) == 0 && held.hold == HISTORY_HELD);
+		assert((int)held.verdict != verdict && held.reasons[0].answer == DECISION_LATE && held.until_ns);
+		assert(numbers(&scene)->n_holding == 1 && numbers(&scene)->n_held == 1 && scene.n_news[GATE_HELD] == 1);
+		for (int i = 0; i < 20; i++)
+			turn(&scene, 5);
+		assert(!has_ended(pid) && numbers(&scene)->n_decided == 0 && numbers(&scene)->voices[0].n_late == 1);
+		assert(gate_decide_held(scene.gate, held.hold_id + 1, (enum ringfort_verdict)verdict) == -ENOENT);
+		assert(gate_decide_held(scene.gate, held.hold_id, (enum ringfort_verdict)verdict) == 0);
+		assert(gate_decide_held(scene.gate, held.hold_id, (enum ringfort_verdict)verdict) == -ENOENT);
+		assert(outcome(&scene, pid) == (verdict == RINGFORT_VERDICT_ALLOW ? RAN : DENIED));
+		assert(history_find_held(scene.history, held.hold_id, &entry) == 1 && (int)entry.verdict == verdict);
+		assert(entry.hold == (verdict == RINGFORT_VERDICT_ALLOW ? HISTORY_HELD_ALLOWED : HISTORY_HELD_DENIED));
+		assert(entry.held_us >= 100000 && entry.us >= entry.held_us + 50000 && entry.reasons[0].answer == DECISION_LATE);
+		assert(count_held(&scene, 0) == 0 && numbers(&scene)->n_holding == 0 && numbers(&scene)->n_pending == 0);
+		assert(numbers(&scene)->n_expired == 0);
+		end(&scene);
+	}
+}
+
+static void a_hold_that_runs_out_ends_by_the_miss_mode(void)
+{
+	for (int miss = DECISION_FAIL_OPEN; miss <= DECISION_FAIL_CLOSED; miss++) {
+		struct history_entry entry;
+		struct scene scene;
+
+		begin_holding(&scene, 50, 200);
+		add(&scene, 0, DECISION_ENFORCE, (enum decision_miss)miss);
+		assert(outcome(&scene, execute(program)) == (miss == DECISION_FAIL_OPEN ? RAN : DENIED));
+		entry = last_entry(&scene);
+		assert(entry.hold == HISTORY_HELD_OUT && entry.hold_id == 1 && entry.held_us >= 200000 && entry.us >= 250000);
+		assert(numbers(&scene)->n_expired == 1 && numbers(&scene)->n_held == 1 && count_held(&scene, 0) == 0);
+		end(&scene);
+	}
+}
+
+/* What is executed one by one would wait each time, and so slowly that the misses are never too many. */
+static void behind_a_hold_that_ran_out_nobody_is_held_until_the_operator_is_there(void)
+{
+	struct history_entry held;
+	struct scene scene;
+	pid_t pids[2];
+
+	begin_holding(&scene, 50, 1000);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	for (int i = 0; i < 2; i++)
+		assert(outcome(&scene, execute(program)) == DENIED && numbers(&scene)->n_held == 1);
+	assert(last_entry(&scene).hold == HISTORY_NOT_HELD && numbers(&scene)->n_unheld == 1 && numbers(&scene)->n_expired == 2);
+	gate_open(scene.gate, false);
+	pids[0] = execute(program);
+	held = await_held(&scene, 0);
+	/* One runs out while he speaks about the other: he is there. */
+	for (int i = 0; i < 20; i++)
+		turn(&scene, 5);
+	pids[1] = execute(program);
+	held = await_held(&scene, held.hold_id);
+	assert(outcome(&scene, pids[0]) == DENIED && last_entry(&scene).hold == HISTORY_HELD_OUT);
+	assert(gate_decide_held(scene.gate, held.hold_id, RINGFORT_VERDICT_ALLOW) == 0 && outcome(&scene, pids[1]) == RAN);
+	gate_voter_reset(scene.gate, 0);
+	assert(outcome(&scene, execute(program)) == DENIED && numbers(&scene)->n_held == 4 && numbers(&scene)->n_unheld == 1);
+	end(&scene);
+}
+
+static void what_was_answered_or_denied_or_waits_for_a_shadow_is_not_held(void)
+{
+	struct scene scene;
+	pid_t pid;
+
+	begin_holding(&scene, 100, 60000);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	add(&scene, 1, DECISION_SHADOW, DECISION_FAIL_CLOSED);
+	pid = execute(program);
+	answer_as(&scene, 0, await(&scene, 0).id, RINGFORT_VERDICT_ALLOW);
+	assert(outcome(&scene, pid) == RAN);
+	add(&scene, 2, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	pid = execute(program);
+	answer_as(&scene, 2, await(&scene, 2).id, RINGFORT_VERDICT_DENY);
+	assert(outcome(&scene, pid) == DENIED);
+	/* Those who were not waited for any more are late. */
+	while (numbers(&scene)->n_pending)
+		turn(&scene, 100);
+	assert(numbers(&scene)->voices[0].n_late == 1 && numbers(&scene)->n_held == 0);
+	/* One that ends does not answer either: decided at once, as ever. */
+	await(&scene, 0);
+	pid = execute(program);
+	answer_as(&scene, 0, await(&scene, 0).id, RINGFORT_VERDICT_ALLOW);
+	gate_voter_down(scene.gate, 2, false);
+	assert(outcome(&scene, pid) == RAN && numbers(&scene)->n_held == 0);
+	end(&scene);
+}
+
+static void others_are_decided_as_ever_while_somebody_is_held(void)
+{
+	struct scene scene;
+	struct timespec begin_at, now;
+	uint64_t held;
+	pid_t first, second;
+
+	begin_holding(&scene, 100, 60000);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	first = execute(program);
+	await(&scene, 0);
+	held = await_held(&scene, 0).hold_id;
+	second = execute(program);
+	answer_as(&scene, 0, await(&scene, 0).id, RINGFORT_VERDICT_ALLOW);
+	assert(outcome(&scene, second) == RAN && !has_ended(first));
+	/* The timer stands at the end of the hold, a minute away: a deadline before it is kept all the same. */
+	clock_gettime(CLOCK_MONOTONIC, &begin_at);
+	second = execute(program);
+	await_held(&scene, held);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	assert(now.tv_sec - begin_at.tv_sec < 5);
+	assert(count_held(&scene, 0) == 2 && gate_decide_held(scene.gate, held, RINGFORT_VERDICT_DENY) == 0);
+	assert(outcome(&scene, first) == DENIED && !has_ended(second) && count_held(&scene, 0) == 1);
+	assert(gate_decide_held(scene.gate, held + 1, RINGFORT_VERDICT_ALLOW) == 0 && outcome(&scene, second) == RAN);
+	end(&scene);
+}
+
+static void an_answer_while_it_is_held_is_late_and_changes_nothing(void)
+{
+	struct scene scene;
+	uint64_t id;
+	pid_t pid;
+
+	begin_holding(&scene, 50, 400);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	pid = execute(program);
+	id = await(&scene, 0).id;
+	await_held(&scene, 0);
+	answer_as(&scene, 0, id, RINGFORT_VERDICT_DENY);
+	while (numbers(&scene)->voices[0].n_wrong < 1)
+		turn(&scene, 100);
+	assert(!has_ended(pid) && outcome(&scene, pid) == RAN && last_entry(&scene).hold == HISTORY_HELD_OUT);
+	end(&scene);
+}
+
+static void no_more_are_held_than_there_is_room_for_and_that_is_told(void)
+{
+	enum { N = HISTORY_HOLDS + 6 };
+	static pid_t pids[N];
+	uint32_t n_ended = 0;
+	struct scene scene;
+
+	begin_holding(&scene, 2000, 60000);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	for (int i = 0; i < N; i++)
+		pids[i] = execute(program);
+	while (numbers(&scene)->n_asked < N)
+		turn(&scene, 100);
+	/* In one turn: behind the fifth it is demoted, and nobody waits for it who is not late yet. */
+	nanosleep(&(struct timespec){ .tv_sec = 2, .tv_nsec = 100000000 }, NULL);
+	while (numbers(&scene)->n_held + numbers(&scene)->n_unheld < N)
+		turn(&scene, 100);
+	assert(numbers(&scene)->n_holding == HISTORY_HOLDS && numbers(&scene)->n_unheld == 6);
+	assert(numbers(&scene)->n_expired == 6 && count_held(&scene, 0) == HISTORY_HOLDS);
+	/* Misses are counted as ever: by now it is not asked any more, and so nobody is held for it. */
+	assert(numbers(&scene)->voices[0].demoted && outcome(&scene, execute(program)) == RAN);
+	while (n_ended < 6) {
+		n_ended = 0;
+		turn(&scene, 5);
+		for (int i = 0; i < N; i++)
+			n_ended += has_ended(pids[i]);
+	}
+	assert(n_ended == 6);
+	/* A place that is free again is used again. */
+	assert(gate_decide_held(scene.gate, 7, RINGFORT_VERDICT_DENY) == 0);
+	gate_voter_reset(scene.gate, 0);
+	execute(program);
+	assert(await_held(&scene, HISTORY_HOLDS).hold_id == HISTORY_HOLDS + 1);
+	gate_open(scene.gate, true);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	end(&scene);
+}
+
+static void what_is_critical_is_not_held(void)
+{
+	struct scene scene;
+	struct stat st;
+
+	begin_as(&scene, (struct gate_options){ .deadline_ms = 50, .hold_ms = 60000, .deny_critical = true });
+	assert(stat(program, &st) == 0);
+	scene.critical_ino = st.st_ino;
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	assert(outcome(&scene, execute(program)) == DENIED && numbers(&scene)->n_held == 0 && numbers(&scene)->n_unheld == 0);
+	end(&scene);
+}
+
+static void an_open_gate_and_one_of_ours_end_a_hold_at_once(void)
+{
+	struct scene scene;
+	pid_t pids[2];
+
+	begin_holding(&scene, 50, 60000);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	for (uint64_t i = 0; i < 2; i++) {
+		pids[i] = execute(program);
+		assert(await_held(&scene, i).pid == (uint32_t)pids[i]);
+	}
+	assert(gate_own(scene.gate, (uint32_t)pids[1], true) == 0);
+	assert(outcome(&scene, pids[1]) == RAN && !last_entry(&scene).overridden && !has_ended(pids[0]));
+	gate_open(scene.gate, true);
+	assert(outcome(&scene, pids[0]) == RAN && last_entry(&scene).overridden && last_entry(&scene).hold == HISTORY_HELD_LET_GO);
+	assert(numbers(&scene)->n_holding == 0 && count_held(&scene, 0) == 0);
+	end(&scene);
+}
+
+static void who_is_killed_while_he_is_held_frees_his_place(void)
+{
+	struct scene scene;
+	pid_t pid;
+
+	begin_holding(&scene, 50, 60000);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	pid = execute(program);
+	await_held(&scene, 0);
+	gate_tick(scene.gate);
+	assert(count_held(&scene, 0) == 1);
+	kill(pid, SIGKILL);
+	assert(waitpid(pid, NULL, 0) == pid);
+	gate_tick(scene.gate);
+	assert(count_held(&scene, 0) == 0 && last_entry(&scene).hold == HISTORY_HELD_GIVEN_UP);
+	assert(numbers(&scene)->n_holding == 0 && numbers(&scene)->n_pending == 0);
+	end(&scene);
+}
+
+static void the_end_of_the_gate_lets_go_who_is_held_and_the_next_one_knows_of_none(void)
+{
+	struct gate_options options = { .deadline_ms = 50, .hold_ms = 60000, .epoch = 2 };
+	struct scene scene;
+	int status;
+	pid_t pid;
+
+	begin_holding(&scene, 50, 60000);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	pid = execute(program);
+	await_held(&scene, 0);
+	assert(!gate_free(scene.gate) && waitpid(pid, &status, 0) == pid && status == 0);
+	close_straw(&scene.straws[0]);
+	/* As after a kill, which leaves it there. */
+	assert(history_hold(scene.history, &(struct history_entry){ .pid = 1 }) == 2 && count_held(&scene, 0) == 1);
+	options.history = scene.history;
+	assert(gate_new(&scene.gate, &options) == 0 && count_held(&scene, 0) == 0);
+	end(&scene);
+}
+
 /* ---- too few descriptors -------------------------------------------------------------------------------- */
 
 static rlim_t limit_descriptors(rlim_t n)
@@ -565,6 +858,29 @@ static void who_finds_no_room_is_decided_by_miss_modes_and_that_is_told(void)
 		n_full += outcome(&scene, pids[i]) == RAN;
 	}
 	assert(n_full == 60);
+	end(&scene);
+}
+
+static void where_descriptors_are_short_who_is_held_goes_first(void)
+{
+	struct scene scene;
+	rlim_t before;
+	pid_t held, waiting;
+
+	begin_holding(&scene, 300, 60000);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	held = execute(program);
+	await(&scene, 0);
+	await_held(&scene, 0);
+	waiting = execute(program);
+	await(&scene, 0);
+	/* Beside others there is room for one to wait. */
+	before = limit_descriptors(64 + 5 + 2);
+	assert(outcome(&scene, execute(program)) == DENIED);
+	assert(outcome(&scene, held) == DENIED && !has_ended(waiting) && numbers(&scene)->n_overflow == 0);
+	limit_descriptors(before);
+	gate_open(scene.gate, true);
+	assert(outcome(&scene, waiting) == RAN);
 	end(&scene);
 }
 
@@ -632,17 +948,18 @@ static bool prepare(void)
 /* A new gate maps it before it is told its places: what runs until then runs without a verdict, and is seen. */
 static void what_an_earlier_gate_guarded_stays_so_for_the_probe(void)
 {
+	const uint64_t first = 1ull << 40, second = first + 1; /* of no file system: ours may well be 0:41 */
 	struct backstop *backstop;
 	struct scene scene;
 	int fd = memfd_create("backstop", MFD_CLOEXEC);
 
 	assert(fd >= 0 && ftruncate(fd, sizeof(*backstop)) == 0 && backstop_open(&backstop, fd) == 0);
-	backstop_guard(backstop, 0, 41);
-	backstop_guard(backstop, 1, 42);
+	backstop_guard(backstop, 0, first);
+	backstop_guard(backstop, 1, second);
 	begin(&scene);
 	assert(gate_backstop(scene.gate, fd) == 0);
-	assert(backstop->guarded[0] != 41 && backstop->guarded[0] != 0);
-	assert(backstop->guarded[1] == 42);
+	assert(backstop->guarded[0] != first && backstop->guarded[0] != 0);
+	assert(backstop->guarded[1] == second);
 	end(&scene);
 	backstop_close(backstop);
 	close(fd);
@@ -676,7 +993,19 @@ int main(void)
 	an_open_gate_lets_everybody_go_who_waits_first();
 	what_is_guarded_and_what_is_refused_is_told();
 	what_an_earlier_gate_guarded_stays_so_for_the_probe();
+	who_was_not_answered_in_time_is_held_until_the_operator_speaks();
+	a_hold_that_runs_out_ends_by_the_miss_mode();
+	behind_a_hold_that_ran_out_nobody_is_held_until_the_operator_is_there();
+	what_was_answered_or_denied_or_waits_for_a_shadow_is_not_held();
+	others_are_decided_as_ever_while_somebody_is_held();
+	an_answer_while_it_is_held_is_late_and_changes_nothing();
+	no_more_are_held_than_there_is_room_for_and_that_is_told();
+	what_is_critical_is_not_held();
+	an_open_gate_and_one_of_ours_end_a_hold_at_once();
+	who_is_killed_while_he_is_held_frees_his_place();
+	the_end_of_the_gate_lets_go_who_is_held_and_the_next_one_knows_of_none();
 	who_finds_no_room_is_decided_by_miss_modes_and_that_is_told();
+	where_descriptors_are_short_who_is_held_goes_first();
 	without_any_room_it_cannot_go_on_and_denies_nobody();
 	the_end_of_the_gate_lets_everybody_go_who_waits();
 	assert(count_descriptors() == before);

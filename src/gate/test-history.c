@@ -342,6 +342,59 @@ static void after_a_kill_the_next_gate_goes_on_with_the_ids(void)
 	teardown(&f);
 }
 
+static uint64_t hold(struct history *history, uint32_t pid)
+{
+	struct history_entry entry = { .pid = pid, .hold = HISTORY_HELD, .path = "/held" };
+
+	return history_hold(history, &entry);
+}
+
+static uint32_t next_held(const struct fixture *f, uint64_t after)
+{
+	struct history_entry entry = { 0 };
+
+	return history_next_held(f->reader, after, &entry) ? entry.pid : 0;
+}
+
+static void who_is_held_is_listed_in_order_until_he_is_not(void)
+{
+	struct history_entry entry = { .id = 77 };
+	struct fixture f;
+
+	setup(&f);
+	assert(history_next_held(f.reader, 0, &entry) == 0 && entry.id == 77);
+	for (uint32_t i = 1; i <= HISTORY_HOLDS; i++)
+		assert(hold(f.writer, 100 + i) == i);
+	assert(hold(f.writer, 1) == 0);
+	history_unhold(f.writer, 2);
+	history_unhold(f.writer, 9999);
+	/* In a place that was used before, with an id that was not. */
+	assert(hold(f.writer, 500) == HISTORY_HOLDS + 1 && hold(f.writer, 1) == 0);
+	assert(next_held(&f, 0) == 101 && next_held(&f, 1) == 103 && next_held(&f, HISTORY_HOLDS - 1) == 100 + HISTORY_HOLDS);
+	assert(next_held(&f, HISTORY_HOLDS) == 500 && next_held(&f, HISTORY_HOLDS + 1) == 0 && next_held(&f, UINT64_MAX) == 0);
+	assert(history_next_held(f.reader, 0, &entry) == 1 && entry.hold_id == 1 && strcmp(entry.path, "/held") == 0);
+	history_unhold_all(f.writer);
+	assert(next_held(&f, 0) == 0 && hold(f.writer, 1) == HISTORY_HOLDS + 2);
+	teardown(&f);
+}
+
+static void what_became_of_a_hold_is_found_by_its_id(void)
+{
+	struct history_entry entry = { .hold_id = 3, .hold = HISTORY_HELD_DENIED, .pid = 42 };
+	struct fixture f;
+
+	setup(&f);
+	assert(history_find_held(f.reader, 3, &entry) == 0);
+	history_add(f.writer, &entry);
+	for (uint32_t i = 0; i < HISTORY_ENTRIES - 1; i++)
+		add_path(f.writer, "/bin/a", 1);
+	assert(history_find_held(f.reader, 4, &entry) == 0);
+	assert(history_find_held(f.reader, 3, &entry) == 1 && entry.id == 1 && entry.pid == 42);
+	add_path(f.writer, "/bin/a", 1);
+	assert(history_find_held(f.reader, 3, &entry) == 0);
+	teardown(&f);
+}
+
 int main(void)
 {
 	an_empty_history_finds_nothing();
@@ -355,5 +408,7 @@ int main(void)
 	the_numbers_are_read_where_they_were_written();
 	what_is_written_while_it_is_copied_is_never_returned();
 	after_a_kill_the_next_gate_goes_on_with_the_ids();
+	who_is_held_is_listed_in_order_until_he_is_not();
+	what_became_of_a_hold_is_found_by_its_id();
 	return 0;
 }

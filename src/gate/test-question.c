@@ -127,6 +127,35 @@ static void open_ones_stand_in_the_order_of_asking_whatever_ends_between(void)
 	questions_free(questions);
 }
 
+/* Both lists, and what ends in either, against plain arrays. */
+static void who_is_held_leaves_the_list_of_deadlines_for_one_in_the_order_of_ends(void)
+{
+	struct questions *questions = new_questions(1);
+	struct question *of[4], *at;
+
+	for (int i = 0; i < 4; i++)
+		of[i] = question_begin(questions);
+	of[2]->hold = of[1]->hold = HISTORY_HELD;
+	question_hold(questions, of[2]);
+	question_hold(questions, of[1]);
+	assert(questions_n(questions) == 4 && questions_n_held(questions) == 2);
+	at = questions_first(questions);
+	assert(at == of[0] && at->later == of[3] && of[3]->earlier == of[0] && !of[3]->later);
+	at = questions_first_held(questions);
+	assert(at == of[2] && !at->earlier && at->later == of[1] && of[1]->earlier == of[2] && !of[1]->later);
+	assert(question_find(questions, of[2]->id) == of[2]);
+	question_end(questions, of[2]);
+	question_end(questions, of[3]);
+	assert(questions_first_held(questions) == of[1] && !of[1]->earlier && questions_n_held(questions) == 1);
+	assert(questions_first(questions) == of[0] && !of[0]->later && questions_n(questions) == 2);
+	question_end(questions, of[1]);
+	question_end(questions, of[0]);
+	assert(!questions_first(questions) && !questions_first_held(questions) && questions_n(questions) == 0);
+	at = question_begin(questions);
+	assert(questions_first(questions) == at && !at->hold);
+	questions_free(questions);
+}
+
 int main(void)
 {
 	a_question_begins_empty_and_is_found_by_its_id();
@@ -136,5 +165,6 @@ int main(void)
 	when_all_places_are_taken_there_is_none_until_one_ends();
 	a_voice_is_found_by_its_slot();
 	open_ones_stand_in_the_order_of_asking_whatever_ends_between();
+	who_is_held_leaves_the_list_of_deadlines_for_one_in_the_order_of_ends();
 	return 0;
 }

@@ -27,7 +27,8 @@
 	X(files, findings_files, 2, 1000, 8)
 #define GATE(X) \
 	X(deadline_ms, gate_deadline_ms, 10, 60000, 1000) \
-	X(soft_deadline_ms, gate_soft_deadline_ms, 0, 60000, 0)
+	X(soft_deadline_ms, gate_soft_deadline_ms, 0, 60000, 0) \
+	X(hold_ms, gate_hold_ms, 0, 600000, 0)
 
 /* What changes which code runs, or where it talks to: the loader's, the shells', the proxies'. */
 static const char *const default_environment[] = {

@@ -29,6 +29,8 @@
  *     deadline_ms: 1000            # for an answer
  *     soft_deadline_ms: 200        # from then on the last verdict for the file will do, under older
  *                                  # content too, if it is a minute old at most; 0 or absent: never
+ *     hold_ms: 60000               # who was not answered by the deadline waits so long for the
+ *                                  # operator (ringfort hold), then miss modes decide; 0 or absent: never
  *     exec: [/, /srv]              # each names the file system that holds it: execution there is
  *                                  # decided; absent: nowhere
  *     open: [/srv/upload]          # scopes: opens in these folders and all below are decided, and what
@@ -106,6 +108,7 @@ struct config {
 	uint32_t gate_enabled;
 	uint32_t gate_deadline_ms;
 	uint32_t gate_soft_deadline_ms;
+	uint32_t gate_hold_ms;
 	uint32_t gate_deny_critical;
 	struct plain_list gate_exec;   /* absolute paths, "/" too */
 	struct plain_list gate_open;   /* scopes: folders */

@@ -45,6 +45,7 @@ static void without_a_file_every_package_runs_as_it_asks(void **state)
 	assert_string_equal(config.environment[0], "LD_*");
 	assert_int_equal(config.gate_enabled, 1);
 	assert_int_equal(config.gate_deadline_ms, 1000);
+	assert_int_equal(config.gate_hold_ms, 0);
 	assert_int_equal(config.gate_deny_critical, 0);
 	assert_int_equal(config.gate_exec.n, 0);
 }
@@ -70,7 +71,7 @@ static void a_whole_file_is_read(void **state)
 		  "environment: [PATH, \"LD_*\"]\n"
 		  "rings: {rare_kb: 64, bulk_kb: 128, broadcast_kb: 1024}\n"
 		  "findings: {max_mb: 1, files: 2}\n"
-		  "gate: {enabled: false, deadline_ms: 250, soft_deadline_ms: 40, exec: [/, /srv/data], deny_critical: true,\n"
+		  "gate: {enabled: false, deadline_ms: 250, soft_deadline_ms: 40, hold_ms: 600000, exec: [/, /srv/data], deny_critical: true,\n"
 		  "       open: [/srv/in, /usr/local], open_filesystems: [/data]}\n");
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config.all_packages, 0);
@@ -96,6 +97,7 @@ static void a_whole_file_is_read(void **state)
 	assert_int_equal(config.gate_enabled, 0);
 	assert_int_equal(config.gate_deadline_ms, 250);
 	assert_int_equal(config.gate_soft_deadline_ms, 40);
+	assert_int_equal(config.gate_hold_ms, 600000);
 	assert_int_equal(config.gate_deny_critical, 1);
 	assert_int_equal(config.gate_exec.n, 2);
 	assert_string_equal(config.gate_exec.text[0], "/");
@@ -351,6 +353,7 @@ static void a_spoiled_struct_does_not_pass_the_check(void **state)
 	SPOIL(config.gate_deadline_ms = 0);
 	SPOIL(config.gate_deadline_ms = 60001);
 	SPOIL(config.gate_soft_deadline_ms = 60001);
+	SPOIL(config.gate_hold_ms = 600001);
 	SPOIL(config.gate_exec.n = 1);
 	SPOIL(config.gate_exec.n = UINT32_MAX);
 	SPOIL(memcpy(config.gate_exec.text[0], "/x", 2));

@@ -20,14 +20,14 @@ static const char no_gate[] = "ringfortd runs without a gate: solutions are not 
 static const char disabled[] =
 	"the gate is disabled on the kernel's command line (" BOOT_LINE_WORD "): nothing is blocked until a boot without it";
 
-static int end_without_gate(struct connection *connection)
+int connection_end_without_gate(struct connection *connection)
 {
 	if (connection->control->role->gate_disabled)
 		return connection_end(connection, -EPERM, disabled);
 	return connection_end(connection, -EOPNOTSUPP, no_gate);
 }
 
-static void names_now(const struct control *control, struct report_names *ret_names)
+void connection_names(const struct control *control, struct report_names *ret_names)
 {
 	_Static_assert(MESSAGE_SLOTS == DECISION_VOICES, "a slot is a voice");
 	for (uint32_t slot = 0; slot < MESSAGE_SLOTS; slot++)
@@ -41,7 +41,7 @@ int connection_begin_why(struct connection *connection)
 	bool sound = by ? request->value != 0 : request->path[0] != '\0';
 
 	if (!connection->control->history)
-		return end_without_gate(connection);
+		return connection_end_without_gate(connection);
 	if (by == (WIRE_BY_ID | WIRE_BY_PID) || (by == WIRE_BY_PID && request->value > UINT32_MAX))
 		sound = false;
 	if (!sound)
@@ -88,7 +88,7 @@ int connection_turn_why(struct connection *connection)
 	struct report_names names;
 	int r;
 
-	names_now(control, &names);
+	connection_names(control, &names);
 	while (find_next(connection, &entry)) {
 		json_reset(&control->json);
 		report_verdict(&control->json, control->history, &entry, &names);
@@ -107,7 +107,7 @@ static int tell_state(struct connection *connection)
 	struct history_numbers numbers;
 	struct report_names names;
 
-	names_now(control, &names);
+	connection_names(control, &names);
 	history_read_numbers(control->history, &numbers);
 	json_reset(&control->json);
 	report_gate(&control->json, &numbers, &names);
@@ -136,7 +136,7 @@ static int begin_disabled(struct connection *connection)
 	case WIRE_GATE_OFF:
 		return connection_end(connection, 0, "");
 	default:
-		return end_without_gate(connection);
+		return connection_end_without_gate(connection);
 	}
 }
 
@@ -145,7 +145,7 @@ int connection_begin_gate(struct connection *connection)
 	if (connection->control->role->gate_disabled)
 		return begin_disabled(connection);
 	if (!connection->control->history)
-		return end_without_gate(connection);
+		return connection_end_without_gate(connection);
 	switch (connection->request.value) {
 	case WIRE_GATE_STATE:
 		return tell_state(connection);

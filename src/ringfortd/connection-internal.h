@@ -3,7 +3,7 @@
  * Connection internal - one operator at the control socket, shared by the files that serve it.
  *
  * connection.c owns it: requests, the loop, what solutions are asked to do; connection-gate.c answers
- * what is asked about the gate.
+ * what is asked about the gate, connection-hold.c lets the operator decide about who is held there.
  *
  * A begin...() looks at a request, a turn...() goes on with it at each tick.  Both return 0 to be called
  * again, -EAGAIN when the socket is full, another negative errno when the connection is to be closed.
@@ -32,7 +32,7 @@ struct connection {
 	uint64_t ticket;         /* WIRE_START and its like, WIRE_GATE */
 	uint64_t reloading;      /* WIRE_RELOAD: mask of slots without an answer */
 	bool failed;
-	uint64_t told_id;        /* WIRE_WHY: the last verdict that was told of */
+	uint64_t told_id;        /* WIRE_WHY, WIRE_HOLD: the last one that was told of */
 	uint32_t n_told;
 	bool ending; /* all that is left is to send the end */
 	struct wire_end end;
@@ -51,5 +51,14 @@ int connection_answer(struct connection *connection);
 int connection_begin_why(struct connection *connection);
 int connection_turn_why(struct connection *connection);
 int connection_begin_gate(struct connection *connection);
+int connection_end_without_gate(struct connection *connection);
+
+struct report_names;
+/** connection_names() - those of the solutions now, the caller's until something is told of one */
+void connection_names(const struct control *control, struct report_names *ret_names);
+
+/* connection-hold.c */
+int connection_begin_hold(struct connection *connection);
+int connection_turn_hold(struct connection *connection);
 
 #endif

@@ -169,6 +169,8 @@ static int begin(struct connection *connection)
 		return connection_begin_why(connection);
 	case WIRE_GATE:
 		return connection_begin_gate(connection);
+	case WIRE_HOLD:
+		return connection_begin_hold(connection);
 	default:
 		return connection_end(connection, -EOPNOTSUPP, "unknown operation");
 	}
@@ -365,6 +367,8 @@ static int turn(struct connection *connection)
 		return turn_reload(connection);
 	case WIRE_WHY:
 		return connection_turn_why(connection);
+	case WIRE_HOLD:
+		return connection_turn_hold(connection);
 	default:
 		return 0;
 	}

@@ -3,8 +3,8 @@
  * Control - the state of the control process, shared by its files only.
  *
  * role-control.c owns it and its loop; control.c is what the others share; mailbox-turn.c reads what solutions say; findings.c keeps
- * it; tamper.c finds for ourselves, file-watch.c sees changes of our files; connection.c and connection-gate.c serve the operator;
- * selftest-watch.c proves the types; report.c, report-gate.c and report-tamper.c put it all into JSON.
+ * it; tamper.c finds for ourselves, file-watch.c sees changes of our files; connection.c, connection-gate.c and connection-hold.c
+ * serve the operator; selftest-watch.c proves the types; report.c, report-gate.c and report-tamper.c put it all into JSON.
  */
 #ifndef RINGFORT_RINGFORTD_CONTROL_H
 #define RINGFORT_RINGFORTD_CONTROL_H

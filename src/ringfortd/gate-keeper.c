@@ -445,6 +445,15 @@ void gate_keeper_message(struct gate_keeper *keeper, const struct message *messa
 	supervisor_tell_control(keeper->supervisor, &done, NULL, 0);
 }
 
+void gate_keeper_hold(struct gate_keeper *keeper, const struct message *message)
+{
+	const struct message hold = { .kind = MESSAGE_HOLD, .value = { message->value[0], message->value[1] != 0 } };
+
+	log_warning("the operator %s what is held as %llu", hold.value[1] ? "denies" : "allows",
+		    (unsigned long long)hold.value[0]);
+	tell(keeper, &hold, NULL, 0);
+}
+
 void gate_keeper_forgive(struct gate_keeper *keeper, uint32_t slot)
 {
 	const struct message forgive = { .kind = MESSAGE_FORGIVE, .slot = slot };

@@ -69,6 +69,9 @@ void gate_keeper_backstop(struct gate_keeper *keeper, int *fd);
 
 /** gate_keeper_message() - control's MESSAGE_GATE; an answer goes back */
 void gate_keeper_message(struct gate_keeper *keeper, const struct message *message);
+
+/** gate_keeper_hold() - control's MESSAGE_HOLD; what became of it is in the history, for control to see */
+void gate_keeper_hold(struct gate_keeper *keeper, const struct message *message);
 void gate_keeper_forgive(struct gate_keeper *keeper, uint32_t slot);
 
 void gate_keeper_close(struct gate_keeper *keeper);

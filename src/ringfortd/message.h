@@ -48,6 +48,7 @@ enum message_kind {
 	MESSAGE_UNMARKED, /* value[0] place: somebody had taken its mark away; it is there again */
 	/* control to supervisor, and on to the gate */
 	MESSAGE_GATE,     /* value[0] ticket, value[1] 1: let everything through, 0: decide again */
+	MESSAGE_HOLD,     /* value[0] id of a hold, value[1] 1: the operator denies the act, 0: allows it */
 	/* control to sensor */
 	MESSAGE_SUBSCRIBE, /* slot, value[0] types, value[1] run */
 	MESSAGE_BARRIER,   /* slot, class, value[0] token, value[1] run */

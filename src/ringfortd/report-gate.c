@@ -80,6 +80,59 @@ static void report_reasons(struct json *json, const struct history_entry *entry,
 	json_name_uint(json, "n_voices", entry->n_voices);
 }
 
+/* Who does what, and when. */
+static void report_act(struct json *json, const struct history_entry *entry)
+{
+	name_time(json, "time", entry->time_ns);
+	json_name_string(json, "act", act_name(entry->act));
+	json_name(json, "path");
+	json_bytes(json, entry->path, strnlen(entry->path, sizeof(entry->path)));
+	json_name_uint(json, "dev", entry->dev);
+	json_name_uint(json, "ino", entry->ino);
+	json_name_uint(json, "pid", entry->pid);
+}
+
+const char *report_hold_name(uint32_t hold)
+{
+	static const char *const ends[_HISTORY_HOLD_N] = {
+		[HISTORY_NOT_HELD] = "not held",
+		[HISTORY_HELD] = "held",
+		[HISTORY_HELD_ALLOWED] = "operator allow",
+		[HISTORY_HELD_DENIED] = "operator deny",
+		[HISTORY_HELD_OUT] = "ran out",
+		[HISTORY_HELD_LET_GO] = "let go",
+		[HISTORY_HELD_GIVEN_UP] = "given up",
+	};
+
+	return hold < _HISTORY_HOLD_N ? ends[hold] : "unknown";
+}
+
+static void report_hold(struct json *json, const struct history_entry *entry)
+{
+	json_name(json, "hold");
+	if (!entry->hold) {
+		json_null(json);
+		return;
+	}
+	json_begin_object(json);
+	json_name_uint(json, "id", entry->hold_id);
+	json_name_string(json, "end", report_hold_name(entry->hold));
+	json_name_uint(json, "us", entry->held_us);
+	json_end_object(json);
+}
+
+void report_held(struct json *json, const struct history_entry *entry, const struct report_names *names, uint64_t now_ns)
+{
+	json_begin_object(json);
+	json_name_uint(json, "hold_id", entry->hold_id);
+	report_act(json, entry);
+	json_name_bool(json, "foreign_ns", entry->foreign_ns);
+	json_name_uint(json, "left_ms", entry->until_ns > now_ns ? (entry->until_ns - now_ns) / 1000000 : 0);
+	json_name_string(json, "then", or_unknown(decision_verdict_name(entry->verdict)));
+	report_reasons(json, entry, names);
+	json_end_object(json);
+}
+
 void report_verdict(struct json *json, const struct history *history, const struct history_entry *entry,
 		    const struct report_names *names)
 {
@@ -90,19 +143,14 @@ void report_verdict(struct json *json, const struct history *history, const stru
 		reasons = &origin;
 	json_begin_object(json);
 	json_name_uint(json, "verdict_id", entry->id);
-	name_time(json, "time", entry->time_ns);
-	json_name_string(json, "act", act_name(entry->act));
-	json_name(json, "path");
-	json_bytes(json, entry->path, strnlen(entry->path, sizeof(entry->path)));
-	json_name_uint(json, "dev", entry->dev);
-	json_name_uint(json, "ino", entry->ino);
-	json_name_uint(json, "pid", entry->pid);
+	report_act(json, entry);
 	json_name_string(json, "verdict", or_unknown(decision_verdict_name(entry->verdict)));
 	json_name_bool(json, "cached", entry->cached);
 	json_name_bool(json, "overridden", entry->overridden);
 	json_name_bool(json, "foreign_ns", entry->foreign_ns);
 	json_name_uint(json, "us", entry->us);
 	json_name_uint(json, "cached_from", entry->cached_from);
+	report_hold(json, entry);
 	report_reasons(json, reasons, names);
 	json_end_object(json);
 }
@@ -205,11 +253,14 @@ void report_gate(struct json *json, const struct history_numbers *numbers,
 	json_name_uint(json, "denied", numbers->n_denied);
 	json_name_uint(json, "overridden", numbers->n_overridden);
 	json_name_uint(json, "expired", numbers->n_expired);
+	json_name_uint(json, "held", numbers->n_held);
+	json_name_uint(json, "unheld", numbers->n_unheld);
 	json_name_uint(json, "overflow", numbers->n_overflow);
 	json_name_uint(json, "unguarded", numbers->n_unguarded);
 	json_name_uint(json, "unanswered", numbers->n_unanswered);
 	json_name_uint(json, "net_untold", numbers->n_net_untold);
 	json_name_uint(json, "pending", numbers->n_pending);
+	json_name_uint(json, "holding", numbers->n_holding);
 	json_name_uint(json, "restarts", numbers->n_restarts);
 	name_time(json, "since", numbers->since_ns);
 	json_name(json, "solutions");
@@ -231,6 +282,7 @@ void report_gate_disabled(struct json *json)
 	json_name_uint(json, "denied", 0);
 	json_name_uint(json, "expired", 0);
 	json_name_uint(json, "pending", 0);
+	json_name_uint(json, "holding", 0);
 	json_name_uint(json, "restarts", 0);
 	json_name(json, "solutions");
 	json_begin_array(json);
@@ -246,6 +298,7 @@ void report_gate_short(struct json *json, const struct history_numbers *numbers)
 	json_name_uint(json, "denied", numbers->n_denied);
 	json_name_uint(json, "expired", numbers->n_expired);
 	json_name_uint(json, "pending", numbers->n_pending);
+	json_name_uint(json, "holding", numbers->n_holding);
 	json_name_uint(json, "restarts", numbers->n_restarts);
 	json_end_object(json);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Report-gate - verdicts and the gate's numbers, as the JSON of `ringfort why`, `gate` and `status`.
+ * Report-gate - verdicts and the gate's numbers, as the JSON of `ringfort why`, `hold`, `gate` and `status`.
  *
  * Pure: the gate's memory in, text out.  The gate reads what solutions and files say, so what it wrote
  * is looked at before it is believed: an enum may be out of range, a path without an end.
@@ -24,6 +24,12 @@ struct report_names {
  */
 void report_verdict(struct json *json, const struct history *history, const struct history_entry *entry,
 		    const struct report_names *names);
+
+/** report_held() - an act that waits for the operator; now_ns: CLOCK_MONOTONIC */
+void report_held(struct json *json, const struct history_entry *entry, const struct report_names *names, uint64_t now_ns);
+
+/** report_hold_name() - what became of it, an enum history_hold: "operator allow", "ran out", ... */
+const char *report_hold_name(uint32_t hold);
 
 /** report_gate() - all numbers, and every solution that takes part or did */
 void report_gate(struct json *json, const struct history_numbers *numbers,

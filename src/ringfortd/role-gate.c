@@ -75,6 +75,12 @@ static void told(void *userdata, enum gate_news news, uint32_t slot, const struc
 	case GATE_OVERRIDDEN:
 		log_warning("a solution would deny %s, which the host needs: allowed", log_quote(entry->path));
 		break;
+	case GATE_HELD:
+		log_warning("pid %u is held at %s, as it was not answered in time: 'ringfort hold allow %llu' or 'deny' "
+			    "decides, or else it is %s", entry->pid, log_quote(entry->path),
+			    (unsigned long long)entry->hold_id,
+			    entry->verdict == RINGFORT_VERDICT_DENY ? "denied" : "allowed");
+		break;
 	case GATE_DEMOTED:
 		/* A full socket belongs to a supervisor that is held up; the numbers tell it as well. */
 		message_send_fd(loop->role->supervisor_fd, &demoted, NULL, 0);
@@ -170,6 +176,11 @@ static int dispatch(struct gate_loop *loop, const struct message *message, int f
 		return 0;
 	case MESSAGE_GATE:
 		gate_open(loop->gate, message->value[1] != 0);
+		return 0;
+	case MESSAGE_HOLD:
+		/* It may have ended meanwhile: the history tells. */
+		gate_decide_held(loop->gate, message->value[0],
+				 message->value[1] ? RINGFORT_VERDICT_DENY : RINGFORT_VERDICT_ALLOW);
 		return 0;
 	default:
 		return -EBADMSG;
@@ -325,6 +336,7 @@ static int open_gate(struct gate_loop *loop)
 		.epoch = role->epoch,
 		.deadline_ms = role->config->gate_deadline_ms,
 		.soft_ms = role->config->gate_soft_deadline_ms,
+		.hold_ms = role->config->gate_hold_ms,
 		.deny_critical = role->config->gate_deny_critical,
 		.is_critical = is_critical,
 		.told = told,

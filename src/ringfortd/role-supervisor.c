@@ -328,6 +328,8 @@ static void on_control(evutil_socket_t fd, short what, void *userdata)
 			on_selftest(supervisor);
 		else if (message.kind == MESSAGE_GATE)
 			gate_keeper_message(&supervisor->gate, &message);
+		else if (message.kind == MESSAGE_HOLD)
+			gate_keeper_hold(&supervisor->gate, &message);
 		else if (message.slot < supervisor->n_units)
 			unit_message(supervisor->units[message.slot], &message);
 	}

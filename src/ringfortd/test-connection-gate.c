@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connection-gate - what an operator hears about verdicts, and what the supervisor hears from him. */
+/* Connection-gate, -hold - what an operator hears about verdicts and holds, and what the supervisor hears from him. */
 #undef NDEBUG
 #include "base/log.h"
 #include "ringfortd/control.h"
@@ -16,6 +16,7 @@ static struct control control;
 static struct control_role role;
 static struct history *gate; /* the gate's side of what control reads */
 static int supervisor_end;
+static enum history_hold gate_says; /* how the gate ends a hold when it is told the operator's word */
 static char answer[65536]; /* the JSON lines of the last one */
 static struct wire_end end;
 
@@ -47,6 +48,26 @@ static uint64_t decide(const char *path, uint32_t pid)
 	return history_add(gate, &entry);
 }
 
+static uint64_t hold(const char *path, uint32_t pid)
+{
+	struct history_entry entry = { .pid = pid, .hold = HISTORY_HELD, .until_ns = UINT64_MAX, .n_reasons = 1,
+				       .n_voices = 1 };
+
+	history_path(entry.path, path);
+	entry.reasons[0].slot = 3;
+	entry.reasons[0].answer = DECISION_LATE;
+	return history_hold(gate, &entry);
+}
+
+static void end_hold(uint64_t id, enum history_hold how)
+{
+	struct history_entry entry = { .hold_id = id, .hold = how };
+
+	entry.verdict = how == HISTORY_HELD_DENIED ? RINGFORT_VERDICT_DENY : RINGFORT_VERDICT_ALLOW;
+	history_add(gate, &entry);
+	history_unhold(gate, id);
+}
+
 /* The supervisor carries out what it is told, and says so.  Return: 0 nothing was said, or value[1] + 1 */
 static uint64_t as_supervisor(void)
 {
@@ -55,6 +76,12 @@ static uint64_t as_supervisor(void)
 
 	if (message_receive_fd(supervisor_end, &message, fds) != 1)
 		return 0;
+	if (message.kind == MESSAGE_HOLD) {
+		if (gate_says)
+			end_hold(message.value[0], gate_says);
+		connections_tick(&control);
+		return message.value[1] + 1;
+	}
 	assert(message.kind == MESSAGE_GATE && message.value[0]);
 	message.kind = MESSAGE_DONE;
 	message.result = -EIO;
@@ -234,11 +261,70 @@ static void on_and_off_go_to_the_supervisor_and_its_answer_comes_back(void)
 	assert(ask((struct wire_request){ .operation = WIRE_GATE, .value = WIRE_GATE_ON }) == 0 + 1);
 }
 
+static uint64_t decide_hold(uint32_t flags, uint64_t id, enum history_hold says)
+{
+	gate_says = says;
+	return ask((struct wire_request){ .operation = WIRE_HOLD, .flags = flags, .value = id });
+}
+
+static void who_is_held_is_listed_oldest_first(void)
+{
+	assert(ask((struct wire_request){ .operation = WIRE_HOLD }) == 0);
+	assert(end.result == 0 && answer[0] == '\0');
+	for (uint32_t i = 1; i <= HISTORY_HOLDS; i++)
+		assert(hold("/bin/held", 1000 + i) == i);
+	assert(ask((struct wire_request){ .operation = WIRE_HOLD }) == 0);
+	assert(end.result == 0 && count_lines() == HISTORY_HOLDS);
+	assert(strncmp(answer, "{\"hold_id\":1,", 13) == 0 && strstr(answer, "\"solution\":\"allowlist\",\"answer\":\"late\""));
+	history_unhold_all(gate);
+}
+
+static void the_operators_word_goes_to_the_gate_and_the_verdict_comes_back(void)
+{
+	uint64_t id = hold("/bin/held", 42);
+
+	assert(decide_hold(WIRE_ALLOW, id, HISTORY_HELD_ALLOWED) == 0 + 1);
+	assert(end.result == 0 && count_lines() == 1 && strstr(answer, "\"verdict\":\"allow\""));
+	assert(strstr(answer, "\"end\":\"operator allow\""));
+	id = hold("/bin/held", 42);
+	assert(decide_hold(WIRE_DENY, id, HISTORY_HELD_DENIED) == 1 + 1);
+	assert(end.result == 0 && strstr(answer, "\"verdict\":\"deny\"") && strstr(answer, "\"end\":\"operator deny\""));
+}
+
+static void a_hold_that_ended_otherwise_is_not_told_as_the_operators(void)
+{
+	uint64_t id = hold("/bin/held", 42);
+
+	/* While his word was on its way. */
+	assert(decide_hold(WIRE_DENY, id, HISTORY_HELD_OUT) == 1 + 1);
+	assert(end.result == -ECANCELED && answer[0] == '\0' && strstr(end.text, "has ended before (ran out): verdict #"));
+	/* Before he said anything: the gate is told nothing. */
+	assert(decide_hold(WIRE_ALLOW, id, HISTORY_HELD_ALLOWED) == 0 && end.result == -ECANCELED);
+	assert(decide_hold(WIRE_ALLOW, id + 1, HISTORY_HELD_ALLOWED) == 0);
+	assert(end.result == -ENOENT && strstr(end.text, "nothing is held as "));
+	/* One that waits again, under an id of its own. */
+	assert(hold("/bin/held", 42) == id + 1);
+	assert(decide_hold(WIRE_ALLOW, id, HISTORY_HELD_ALLOWED) == 0 && end.result == -ECANCELED);
+	history_unhold_all(gate);
+}
+
+static void words_about_nothing_and_both_words_at_once_are_refused(void)
+{
+	uint64_t id = hold("/bin/held", 42);
+
+	assert(decide_hold(WIRE_ALLOW, 0, HISTORY_HELD_ALLOWED) == 0 && end.result == -EINVAL);
+	assert(decide_hold(WIRE_ALLOW | WIRE_DENY, id, HISTORY_HELD_ALLOWED) == 0 && end.result == -EINVAL);
+	assert(decide_hold(WIRE_DENY, UINT64_MAX, HISTORY_HELD_DENIED) == 0 && end.result == -ENOENT);
+	history_unhold_all(gate);
+}
+
 static void without_a_gate_that_is_said(void)
 {
 	control.history = history_close(control.history);
 	why_path("/bin/x");
 	assert(end.result == -EOPNOTSUPP && strstr(end.text, "without a gate"));
+	assert(decide_hold(WIRE_ALLOW, 1, HISTORY_HELD_ALLOWED) == 0 && end.result == -EOPNOTSUPP);
+	assert(decide_hold(0, 0, HISTORY_HELD_ALLOWED) == 0 && end.result == -EOPNOTSUPP);
 	for (uint64_t value = 0; value < _WIRE_GATE_N; value++) {
 		assert(ask((struct wire_request){ .operation = WIRE_GATE, .value = value }) == 0);
 		assert(end.result == -EOPNOTSUPP && strstr(end.text, "without a gate"));
@@ -270,6 +356,10 @@ int main(void)
 	a_path_without_an_end_is_read_no_further();
 	the_state_of_the_gate_is_told();
 	on_and_off_go_to_the_supervisor_and_its_answer_comes_back();
+	who_is_held_is_listed_oldest_first();
+	the_operators_word_goes_to_the_gate_and_the_verdict_comes_back();
+	a_hold_that_ended_otherwise_is_not_told_as_the_operators();
+	words_about_nothing_and_both_words_at_once_are_refused();
 	without_a_gate_that_is_said();
 	a_gate_that_the_boot_line_disabled_is_open_and_stays_so();
 	event_base_free(control.base);

@@ -85,7 +85,7 @@ static void a_verdict_is_told_with_every_reason(void)
 	tell(history, history_add(history, &entry));
 	expect("{\"verdict_id\":1,\"time\":\"2024-07-19T04:09:00.000000042Z\",\"act\":\"process.exec\","
 	       "\"path\":\"/tmp/x\",\"dev\":8388609,\"ino\":77,\"pid\":4711,\"verdict\":\"deny\",\"cached\":false,"
-	       "\"overridden\":false,\"foreign_ns\":false,\"us\":312,\"cached_from\":0,\"reasons\":["
+	       "\"overridden\":false,\"foreign_ns\":false,\"us\":312,\"cached_from\":0,\"hold\":null,\"reasons\":["
 	       "{\"solution\":\"allowlist\",\"answer\":\"deny\",\"us\":205,\"mode\":\"enforce\","
 	       "\"miss\":\"fail-open\",\"generation\":4},"
 	       "{\"solution\":\"yara\",\"answer\":\"late\",\"us\":1000,\"mode\":\"shadow\","
@@ -102,7 +102,7 @@ static void a_verdict_from_the_cache_is_explained_by_the_one_it_came_from(void)
 	tell(history, history_add(history, &cached));
 	expect_part("{\"verdict_id\":2,");
 	expect_part("\"cached\":true,");
-	expect_part("\"us\":3,\"cached_from\":1,\"reasons\":[{\"solution\":\"allowlist\",\"answer\":\"deny\",\"us\":205,");
+	expect_part("\"us\":3,\"cached_from\":1,\"hold\":null,\"reasons\":[{\"solution\":\"allowlist\",\"answer\":\"deny\",\"us\":205,");
 	expect_part("\"n_voices\":2}");
 	history_close(history);
 }
@@ -117,7 +117,7 @@ static void a_verdict_whose_origin_is_overwritten_has_no_reasons(void)
 		history_add(history, &cached);
 	tell(history, HISTORY_ENTRIES);
 	expect_part("\"cached\":true,");
-	expect_part("\"cached_from\":1,\"reasons\":[],\"n_voices\":0}");
+	expect_part("\"cached_from\":1,\"hold\":null,\"reasons\":[],\"n_voices\":0}");
 	history_close(history);
 }
 
@@ -135,12 +135,52 @@ static void an_override_and_a_foreign_namespace_are_told(void)
 	history_close(history);
 }
 
+static void what_was_held_is_told_with_who_ended_it(void)
+{
+	static const char *const ends[_HISTORY_HOLD_N] = { NULL, "held", "operator allow", "operator deny", "ran out",
+							   "let go", "given up" };
+	struct history *history = new_history();
+	char part[96];
+
+	for (uint32_t hold = HISTORY_HELD; hold < _HISTORY_HOLD_N; hold++) {
+		struct history_entry entry = denied_entry();
+
+		entry.hold = hold;
+		entry.hold_id = 3;
+		entry.held_us = 4200000;
+		tell(history, history_add(history, &entry));
+		snprintf(part, sizeof(part), "\"hold\":{\"id\":3,\"end\":\"%s\",\"us\":4200000},\"reasons\":[", ends[hold]);
+		expect_part(part);
+	}
+	history_close(history);
+}
+
+static void who_is_held_is_told_with_the_time_left_and_what_follows(void)
+{
+	struct history_entry entry = denied_entry();
+
+	entry.hold = HISTORY_HELD;
+	entry.hold_id = 3;
+	entry.until_ns = 61500000000ull;
+	entry.n_reasons = entry.n_voices = 1;
+	json_reset(&json);
+	report_held(&json, &entry, &names, 1500000000ull);
+	expect("{\"hold_id\":3,\"time\":\"2024-07-19T04:09:00.000000042Z\",\"act\":\"process.exec\","
+	       "\"path\":\"/tmp/x\",\"dev\":8388609,\"ino\":77,\"pid\":4711,\"foreign_ns\":false,\"left_ms\":60000,"
+	       "\"then\":\"deny\",\"reasons\":[{\"solution\":\"allowlist\",\"answer\":\"deny\",\"us\":205,"
+	       "\"mode\":\"enforce\",\"miss\":\"fail-open\",\"generation\":4}],\"n_voices\":1}");
+	/* A gate that stands still holds for longer than it may. */
+	json_reset(&json);
+	report_held(&json, &entry, &names, 61500000001ull);
+	expect_part("\"left_ms\":0,");
+}
+
 static void what_a_broken_gate_wrote_is_not_believed(void)
 {
 	struct history_entry entry = denied_entry();
 	struct history *history = new_history();
 
-	entry.act = entry.verdict = 4000000000u;
+	entry.act = entry.verdict = entry.hold = 4000000000u;
 	entry.n_reasons = 255;
 	memset(entry.path, 'p', sizeof(entry.path));
 	for (uint32_t i = 0; i < HISTORY_REASONS; i++)
@@ -149,6 +189,7 @@ static void what_a_broken_gate_wrote_is_not_believed(void)
 	report_verdict(&json, history, &entry, &names);
 	expect_part("\"act\":\"unknown\",\"path\":\"pppp");
 	expect_part("pppp\",\"dev\":");
+	expect_part("\"hold\":{\"id\":0,\"end\":\"unknown\",\"us\":0},");
 	expect_part("\"verdict\":\"unknown\",");
 	expect_part("{\"solution\":\"slot 200\",\"answer\":\"unknown\",\"us\":0,\"mode\":\"unknown\",\"miss\":\"unknown\",");
 	history_close(history);
@@ -159,7 +200,7 @@ static struct history_numbers some_numbers(void)
 	return (struct history_numbers){
 		.n_asked = 100, .n_at_once = 60, .n_critical = 9, .n_cached = 25, .n_decided = 15, .n_denied = 4,
 		.n_overridden = 1, .n_expired = 2, .n_overflow = 3, .n_unguarded = 8, .n_unanswered = 5,
-		.n_net_untold = 21, .since_ns = TIME_NS,
+		.n_held = 22, .n_unheld = 23, .n_holding = 24, .n_net_untold = 21, .since_ns = TIME_NS,
 		.n_pending = 6, .n_marks = 7, .n_restarts = 8,
 		.places[0] = { .path = "/srv" }, .places[1] = { .path = "/mnt/\"x", .why = "it waits" },
 		.scopes[2] = { .path = "/srv", .n_folders = 20 },
@@ -181,7 +222,7 @@ static void the_numbers_of_the_gate_are_told_with_those_who_take_part(void)
 	       "\"scopes\":[{\"path\":\"/srv\",\"filesystem\":false,\"folders\":20,\"why\":\"\"},"
 	       "{\"path\":\"/data\",\"filesystem\":true,\"folders\":0,\"why\":\"it is gone\"}],"
 	       "\"asked\":100,\"at_once\":60,\"critical\":9,\"cached\":25,\"decided\":15,"
-	       "\"denied\":4,\"overridden\":1,\"expired\":2,\"overflow\":3,\"unguarded\":8,\"unanswered\":5,\"net_untold\":21,\"pending\":6,"
+	       "\"denied\":4,\"overridden\":1,\"expired\":2,\"held\":22,\"unheld\":23,\"overflow\":3,\"unguarded\":8,\"unanswered\":5,\"net_untold\":21,\"pending\":6,\"holding\":24,"
 	       "\"restarts\":8,\"since\":\"2024-07-19T04:09:00.000000042Z\",\"solutions\":["
 	       "{\"name\":\"yara\",\"acts\":[\"process.exec\",\"file.open\"],\"mode\":\"enforce\","
 	       "\"miss\":\"fail-closed\",\"demoted\":true,\"asked\":15,\"allowed\":7,\"denied\":4,\"late\":2,"
@@ -208,14 +249,14 @@ static void the_short_form_tells_whether_all_is_well(void)
 
 	json_reset(&json);
 	report_gate_short(&json, &numbers);
-	expect("{\"open\":false,\"marks\":7,\"denied\":4,\"expired\":2,\"pending\":6,\"restarts\":8}");
+	expect("{\"open\":false,\"marks\":7,\"denied\":4,\"expired\":2,\"pending\":6,\"holding\":24,\"restarts\":8}");
 }
 
 static void a_gate_that_is_not_started_is_told_as_open(void)
 {
 	json_reset(&json);
 	report_gate_disabled(&json);
-	expect("{\"open\":true,\"disabled\":true,\"marks\":0,\"denied\":0,\"expired\":0,\"pending\":0,"
+	expect("{\"open\":true,\"disabled\":true,\"marks\":0,\"denied\":0,\"expired\":0,\"pending\":0,\"holding\":0,"
 	       "\"restarts\":0,\"solutions\":[]}");
 }
 
@@ -225,6 +266,8 @@ int main(void)
 	a_verdict_from_the_cache_is_explained_by_the_one_it_came_from();
 	a_verdict_whose_origin_is_overwritten_has_no_reasons();
 	an_override_and_a_foreign_namespace_are_told();
+	what_was_held_is_told_with_who_ended_it();
+	who_is_held_is_told_with_the_time_left_and_what_follows();
 	what_a_broken_gate_wrote_is_not_believed();
 	the_numbers_of_the_gate_are_told_with_those_who_take_part();
 	who_took_part_and_who_is_not_asked_yet_are_told_too();

@@ -36,6 +36,8 @@ enum wire_operation {
 	WIRE_WHY,    /* path, or value and WIRE_BY_ID or WIRE_BY_PID: WIRE_JSON per verdict, newest first, at most */
 		     /* WIRE_WHY_MAX; WIRE_END, -ENOENT when there is none */
 	WIRE_GATE,   /* value, an enum wire_gate: for the state WIRE_JSON; WIRE_END */
+	WIRE_HOLD,   /* WIRE_JSON per act that is held, oldest first; or WIRE_ALLOW or WIRE_DENY, and value, its id: WIRE_JSON, */
+		     /* the verdict.  WIRE_END, -ENOENT when nothing is held under that id */
 	_WIRE_OPERATION_N
 };
 
@@ -44,6 +46,8 @@ enum wire_operation {
 #define WIRE_SELFTESTS (1u << 2) /* events: those of our own self-test as well */
 #define WIRE_BY_ID (1u << 3)     /* why: value is the id of a verdict */
 #define WIRE_BY_PID (1u << 4)    /* why: value is a process id */
+#define WIRE_ALLOW (1u << 5)     /* hold: the operator's word about one that is held */
+#define WIRE_DENY (1u << 6)
 
 #define WIRE_WHY_MAX 20 /* verdicts of one answer */
 
@@ -62,7 +66,7 @@ struct wire_request {
 	uint64_t types;    /* events, findings: mask, 0 for all */
 	uint64_t since_ns; /* findings: CLOCK_REALTIME, 0 for all */
 	uint64_t schema_hash;
-	uint64_t value;           /* why, gate */
+	uint64_t value;           /* why, gate, hold */
 	char name[WIRE_NAME_MAX]; /* a solution, NUL-terminated */
 	char path[WIRE_PATH_MAX]; /* why: the whole path, NUL-terminated */
 };
