@@ -38,6 +38,23 @@ void backstop_guard(struct backstop *backstop, uint32_t place, uint64_t dev)
 		__atomic_store_n(&backstop->guarded[place], dev, __ATOMIC_RELEASE);
 }
 
+void backstop_name(struct backstop *backstop, uint32_t place, uint64_t dev)
+{
+	if (backstop && place < BACKSTOP_PLACES)
+		__atomic_store_n(&backstop->named[place], dev, __ATOMIC_RELEASE);
+}
+
+/* Who is spared is known before anybody is not. */
+bool backstop_police(struct backstop *backstop, uint64_t says, uint64_t supervisor)
+{
+	bool same;
+
+	if (!backstop)
+		return true;
+	same = __atomic_exchange_n(&backstop->supervisor, supervisor, __ATOMIC_ACQ_REL) == supervisor;
+	return (__atomic_exchange_n(&backstop->says, says, __ATOMIC_ACQ_REL) == says) && same;
+}
+
 static bool is_remembered(const struct backstop *backstop, const struct backstop_entry *entry)
 {
 	return entry->epoch == backstop->epoch;
