@@ -87,6 +87,29 @@ static bool can_be_protected(const char *text)
 	       strcmp(text, CONFIG_PROTECT_LOOPBACK) == 0 || prefix_parse(&prefix, text) == 0;
 }
 
+static const struct yaml_word policies[] = {
+	{ "ignore", BACKSTOP_IGNORE },
+	{ "report", BACKSTOP_REPORT },
+	{ "kill", BACKSTOP_KILL },
+	{ NULL, 0 },
+};
+
+#define OUTSIDE(key_, kind) \
+	{ .key = key_, .read = yaml_read_word, .offset = offsetof(struct config, gate_outside[kind]), \
+	  .words = policies, .must = "be ignore, report or kill" }
+
+static const struct yaml_field outside_fields[] = {
+	OUTSIDE("memfd", BACKSTOP_MEMFD),
+	OUTSIDE("user_mount", BACKSTOP_USER_MOUNT),
+	OUTSIDE("elsewhere", BACKSTOP_ELSEWHERE),
+};
+
+static int read_outside(void *out, const struct yaml_item *item, const struct yaml_field *field,
+			struct yaml_error *ret_error)
+{
+	return yaml_fill(out, item, outside_fields, N(outside_fields), ret_error);
+}
+
 static const struct yaml_field gate_fields[] = {
 	GATE(NUMBER)
 	{ .key = "enabled", .read = yaml_read_bool, .offset = offsetof(struct config, gate_enabled) },
@@ -94,6 +117,7 @@ static const struct yaml_field gate_fields[] = {
 	  .valid = absolute_or_root, .must = "be absolute paths, without . and .." },
 	{ .key = "net_protect", .read = yaml_read_list, .offset = offsetof(struct config, gate_net_protect),
 	  .valid = can_be_protected, .must = "be dhcp, dns, loopback, addresses or prefixes" },
+	{ .key = "outside", .read = read_outside },
 	{ .key = "deny_critical", .read = yaml_read_bool,
 	  .offset = offsetof(struct config, gate_deny_critical) },
 };
@@ -337,6 +361,9 @@ static bool environment_ok(const struct config *config)
 
 static bool gate_ok(const struct config *config)
 {
+	for (uint32_t kind = 0; kind < BACKSTOP_KINDS; kind++)
+		if (config->gate_outside[kind] >= (kind < _BACKSTOP_KIND_N ? _BACKSTOP_POLICY_N : 1u))
+			return false;
 	return config->gate_enabled <= 1 && config->gate_deny_critical <= 1 &&
 	       plain_list(&config->gate_exec, absolute_or_root) &&
 	       plain_list(&config->gate_net_protect, can_be_protected);
@@ -364,6 +391,15 @@ bool config_rules_net(const struct config *config)
 		if (config->solutions[i].enabled && config->solutions[i].net)
 			return true;
 	return false;
+}
+
+uint64_t config_outside(const struct config *config)
+{
+	uint64_t says = 0;
+
+	for (uint32_t kind = 0; kind < _BACKSTOP_KIND_N; kind++)
+		says |= BACKSTOP_SAYS(kind, config->gate_outside[kind]);
+	return says;
 }
 
 const struct config_solution *config_solution_find(const struct config *config, const char *name)

@@ -30,6 +30,8 @@
  *     exec: [/, /srv]              # each names the file system that holds it: execution there is
  *                                  # decided; absent: nowhere
  *     deny_critical: false         # may a solution deny even what the host needs to live?
+ *     outside: {memfd: kill}       # what becomes of images that the kernel asks nobody about: ignore
+ *                                  # (absent), report, kill; by kind: memfd, user_mount, elsewhere
  *
  * A drop-in replaces the keys that it gives; under solutions it replaces or adds those that it names.
  *
@@ -39,6 +41,7 @@
 #ifndef RINGFORT_HOST_CONFIG_H
 #define RINGFORT_HOST_CONFIG_H
 
+#include "event/backstop.h"
 #include "host/plain.h"
 #include "host/yaml.h"
 
@@ -101,6 +104,7 @@ struct config {
 	uint32_t gate_deadline_ms;
 	uint32_t gate_soft_deadline_ms;
 	uint32_t gate_deny_critical;
+	uint32_t gate_outside[BACKSTOP_KINDS]; /* enum backstop_policy by enum backstop_kind */
 	struct plain_list gate_exec;   /* absolute paths, "/" too */
 	struct plain_list gate_net_protect; /* CONFIG_PROTECT_*, or prefixes (base/prefix.h) */
 };
@@ -122,6 +126,9 @@ bool config_check(const struct config *config);
 
 /** config_rules_net() - may rules of any solution decide about the network? */
 bool config_rules_net(const struct config *config);
+
+/** config_outside() - gate_outside, as BACKSTOP_SAYS(); 0: nothing becomes of anything */
+uint64_t config_outside(const struct config *config);
 
 /** config_solution_find() - the entry of that name, or NULL */
 const struct config_solution *config_solution_find(const struct config *config, const char *name);
