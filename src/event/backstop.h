@@ -44,6 +44,12 @@ enum backstop_policy {
 #define BACKSTOP_SAYS(kind, policy) ((uint64_t)(policy) << 8 * (kind))
 #define BACKSTOP_SAID(says, kind) ((uint32_t)((says) >> 8 * (kind) & 0xff))
 
+/* Whom it is said about; users as the host has them. */
+struct backstop_reach {
+	uint64_t uid_first, uid_last; /* real user ids */
+	uint64_t supervisor;          /* process whose children are spared, by the host's number; 0: nobody's */
+};
+
 struct backstop_entry {
 	uint64_t dev, ino; /* as in events */
 	uint64_t stamp_ns; /* CLOCK_MONOTONIC of the verdict */
@@ -57,7 +63,7 @@ struct backstop {
 	uint64_t says;        /* BACKSTOP_SAYS() of all kinds, 0: nothing about any */
 	uint64_t guarded[BACKSTOP_PLACES]; /* devices, 0: none */
 	uint64_t named[BACKSTOP_PLACES];   /* likewise, of the file systems that are named to be guarded */
-	uint64_t supervisor;  /* process whose children are spared, by the host's number; 0: nobody's */
+	struct backstop_reach reach; /* of what is said */
 	uint64_t n_outside[BACKSTOP_KINDS]; /* by the probe */
 	uint64_t n_killed[BACKSTOP_KINDS];  /* of those */
 	struct backstop_entry entries[BACKSTOP_SETS * BACKSTOP_WAYS];

@@ -37,12 +37,11 @@ void backstop_name(struct backstop *backstop, uint32_t place, uint64_t dev);
 
 /**
  * backstop_police() - what becomes of images that the kernel asks nobody about
- * @says:       BACKSTOP_SAYS() of all kinds; 0 nothing
- * @supervisor: whose children are spared; 0 nobody's
+ * @says: BACKSTOP_SAYS() of all kinds; 0 nothing
  *
  * Return: false when something else stood there, of ours or somebody's.
  */
-bool backstop_police(struct backstop *backstop, uint64_t says, uint64_t supervisor);
+bool backstop_police(struct backstop *backstop, uint64_t says, const struct backstop_reach *reach);
 
 uint64_t backstop_unguarded(const struct backstop *backstop);
 

@@ -116,15 +116,18 @@ static void what_becomes_of_each_kind_is_one_number_and_a_change_of_it_is_seen(v
 {
 	const uint64_t says = BACKSTOP_SAYS(BACKSTOP_MEMFD, BACKSTOP_KILL) | BACKSTOP_SAYS(BACKSTOP_ELSEWHERE, BACKSTOP_REPORT);
 
+	const struct backstop_reach reach = { .uid_first = 1000, .uid_last = 2000, .supervisor = 41 };
+
 	setup();
 	assert(BACKSTOP_SAID(says, BACKSTOP_MEMFD) == BACKSTOP_KILL);
 	assert(BACKSTOP_SAID(says, BACKSTOP_USER_MOUNT) == BACKSTOP_IGNORE);
 	assert(BACKSTOP_SAID(says, BACKSTOP_ELSEWHERE) == BACKSTOP_REPORT);
-	assert(!backstop_police(backstop, says, 41) && backstop_police(backstop, says, 41));
+	assert(!backstop_police(backstop, says, &reach) && backstop_police(backstop, says, &reach));
 	backstop->says = 0;
-	assert(!backstop_police(backstop, says, 41) && backstop->says == says);
-	backstop->supervisor = 1;
-	assert(!backstop_police(backstop, says, 41) && backstop->supervisor == 41);
+	assert(!backstop_police(backstop, says, &reach) && backstop->says == says);
+	backstop->reach.uid_last = 1000;
+	assert(!backstop_police(backstop, says, &reach) && backstop->reach.uid_last == 2000);
+	assert(backstop_police(backstop, says, &reach) && backstop->says == says);
 	backstop_name(backstop, 2, DEV);
 	backstop_name(backstop, BACKSTOP_PLACES, DEV);
 	assert(backstop->named[2] == DEV && !backstop->named[0] && !backstop->guarded[2]);
@@ -134,7 +137,7 @@ static void what_becomes_of_each_kind_is_one_number_and_a_change_of_it_is_seen(v
 static void without_a_backstop_nothing_happens(void)
 {
 	backstop_name(NULL, 0, DEV);
-	assert(backstop_police(NULL, 1, 1));
+	assert(backstop_police(NULL, 1, NULL));
 	backstop_activate(NULL, true);
 	backstop_guard(NULL, 0, DEV);
 	backstop_pass(NULL, DEV, 1, SECOND);

@@ -27,6 +27,9 @@
 #define GATE(X) \
 	X(deadline_ms, gate_deadline_ms, 10, 60000, 1000) \
 	X(soft_deadline_ms, gate_soft_deadline_ms, 0, 60000, 0)
+#define OUTSIDE_UIDS(X) \
+	X(first, gate_outside_uid_first, 0, UINT32_MAX - 1, 0) \
+	X(count, gate_outside_uid_count, 1, UINT32_MAX, UINT32_MAX)
 
 /* What changes which code runs, or where it talks to: the loader's, the shells', the proxies'. */
 static const char *const default_environment[] = {
@@ -59,7 +62,7 @@ void config_default(struct config *ret_config)
 		memcpy(ret_config->environment[i], default_environment[i],
 		       strlen(default_environment[i]));
 #define X(key, member, least, most, fallback) ret_config->member = fallback;
-	UIDS(X) RINGS(X) FINDINGS(X) GATE(X)
+	UIDS(X) RINGS(X) FINDINGS(X) GATE(X) OUTSIDE_UIDS(X)
 #undef X
 }
 
@@ -98,7 +101,16 @@ static const struct yaml_word policies[] = {
 	{ .key = key_, .read = yaml_read_word, .offset = offsetof(struct config, gate_outside[kind]), \
 	  .words = policies, .must = "be ignore, report or kill" }
 
+static const struct yaml_field outside_uid_fields[] = { OUTSIDE_UIDS(NUMBER) };
+
+static int read_outside_uids(void *out, const struct yaml_item *item, const struct yaml_field *field,
+			     struct yaml_error *ret_error)
+{
+	return yaml_fill(out, item, outside_uid_fields, N(outside_uid_fields), ret_error);
+}
+
 static const struct yaml_field outside_fields[] = {
+	{ .key = "uid_range", .read = read_outside_uids },
 	OUTSIDE("memfd", BACKSTOP_MEMFD),
 	OUTSIDE("user_mount", BACKSTOP_USER_MOUNT),
 	OUTSIDE("elsewhere", BACKSTOP_ELSEWHERE),
@@ -376,7 +388,7 @@ bool config_check(const struct config *config)
 #define X(key, member, least, most, fallback) \
 	if ((int64_t)config->member < (least) || config->member > (most)) \
 		return false;
-	UIDS(X) RINGS(X) FINDINGS(X) GATE(X)
+	UIDS(X) RINGS(X) FINDINGS(X) GATE(X) OUTSIDE_UIDS(X)
 #undef X
 	for (const struct yaml_word *word = log_levels; word->text; word++)
 		known |= config->log_level == word->value;

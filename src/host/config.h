@@ -31,7 +31,8 @@
  *                                  # decided; absent: nowhere
  *     deny_critical: false         # may a solution deny even what the host needs to live?
  *     outside: {memfd: kill}       # what becomes of images that the kernel asks nobody about: ignore
- *                                  # (absent), report, kill; by kind: memfd, user_mount, elsewhere
+ *                                  # (absent), report, kill; by kind: memfd, user_mount, elsewhere;
+ *                                  # uid_range: {first: 1000, count: 60000}: only of these users
  *
  * A drop-in replaces the keys that it gives; under solutions it replaces or adds those that it names.
  *
@@ -105,6 +106,8 @@ struct config {
 	uint32_t gate_soft_deadline_ms;
 	uint32_t gate_deny_critical;
 	uint32_t gate_outside[BACKSTOP_KINDS]; /* enum backstop_policy by enum backstop_kind */
+	uint32_t gate_outside_uid_first;       /* of these users only */
+	uint32_t gate_outside_uid_count;
 	struct plain_list gate_exec;   /* absolute paths, "/" too */
 	struct plain_list gate_net_protect; /* CONFIG_PROTECT_*, or prefixes (base/prefix.h) */
 };

@@ -145,8 +145,12 @@ static void what_becomes_of_images_outside_is_said_by_kind_and_a_gap_is_no_kind(
 	static const char gap[] = "gate: {outside: {gap: kill}}\n", word[] = "gate: {outside: {memfd: stop}}\n";
 
 	assert_true(config_outside(&config) == 0);
+	assert_int_equal(config.gate_outside_uid_first, 0);
+	assert_int_equal(config.gate_outside_uid_count, UINT32_MAX);
 	read_good("gate: {outside: {memfd: kill, user_mount: report}}\n");
-	read_good("gate: {outside: {elsewhere: kill, user_mount: ignore}}\n");
+	read_good("gate: {outside: {elsewhere: kill, user_mount: ignore, uid_range: {first: 1000, count: 9}}}\n");
+	assert_int_equal(config.gate_outside_uid_first, 1000);
+	assert_int_equal(config.gate_outside_uid_count, 9);
 	assert_true(config_outside(&config) == (BACKSTOP_SAYS(BACKSTOP_MEMFD, BACKSTOP_KILL) |
 						BACKSTOP_SAYS(BACKSTOP_ELSEWHERE, BACKSTOP_KILL)));
 	assert_int_equal(config_parse(&config, gap, strlen(gap), &error), YAML_REFUSED);

@@ -155,9 +155,14 @@ static uint64_t host_pid(void)
 /* False: somebody had written something else there. */
 static bool police(struct gate_keeper *keeper)
 {
-	const uint64_t says = keeper->open ? 0 : config_outside(keeper->supervisor->config);
+	const struct config *config = keeper->supervisor->config;
+	const struct backstop_reach reach = {
+		.uid_first = config->gate_outside_uid_first,
+		.uid_last = (uint64_t)config->gate_outside_uid_first + config->gate_outside_uid_count - 1,
+		.supervisor = host_pid(),
+	};
 
-	return backstop_police(keeper->backstop, says, host_pid());
+	return backstop_police(keeper->backstop, keeper->open ? 0 : config_outside(config), &reach);
 }
 
 static void keep_policy(struct gate_keeper *keeper)
@@ -479,7 +484,7 @@ void gate_keeper_close(struct gate_keeper *keeper)
 	forget_gate(keeper);
 	role_end(pid);
 	backstop_activate(keeper->backstop, false);
-	backstop_police(keeper->backstop, 0, 0);
+	backstop_police(keeper->backstop, 0, &(struct backstop_reach){ 0 });
 	keeper->backstop = backstop_close(keeper->backstop);
 	keeper->backstop_fd = close_fd(keeper->backstop_fd);
 	keeper->history_writer = close_fd(keeper->history_writer);

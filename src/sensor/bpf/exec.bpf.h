@@ -317,7 +317,15 @@ static __always_inline bool is_spared(const struct backstop *backstop)
 	struct task_struct *task = bpf_get_current_task_btf(), *parent = task->real_parent;
 
 	return task->tgid == 1 || parent->flags & PF_KTHREAD ||
-	       (backstop->supervisor && (uint64_t)parent->tgid == backstop->supervisor);
+	       (backstop->reach.supervisor && (uint64_t)parent->tgid == backstop->reach.supervisor);
+}
+
+/* Is it said about this user at all? */
+static __always_inline bool is_reached(const struct backstop *backstop)
+{
+	uint32_t uid = bpf_get_current_task_btf()->cred->uid.val;
+
+	return uid >= backstop->reach.uid_first && uid <= backstop->reach.uid_last;
 }
 
 /* What the operator said about an image that the kernel asks nobody about.  The signal comes before it runs. */
@@ -350,7 +358,7 @@ __noinline uint32_t judge_image(uint64_t file, uint64_t dev, uint64_t ino, uint3
 		return 0;
 	if (backstop->active)
 		flags |= is_unguarded(backstop, dev, ino);
-	if (backstop->says)
+	if (backstop->says && is_reached(backstop))
 		flags |= police(backstop, LOAD_ADDRESS(file, struct file, f_inode), memfd);
 	return flags;
 }
