@@ -15,6 +15,12 @@ def answers(verdict):
     return {reason["solution"]: reason["answer"] for reason in verdict["reasons"]}
 
 
+def libc_path():
+    """Of the C library: one that every program maps."""
+    with open("/proc/self/maps") as file:
+        return next(line.split()[-1] for line in file if "/libc.so" in line or "/libc-" in line)
+
+
 # ---- verdicts ------------------------------------------------------------------------------------
 
 
@@ -84,6 +90,10 @@ def table():
         equal(subprocess.run(["/bin/sh", script]).returncode, 0, "sh script")
         loader = next(p for p in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1") if os.path.exists(p))
         equal(subprocess.run([loader, program]).returncode, 0, "ld.so program")
+        equal(subprocess.run(["python3", scratch.script("script.py", "")]).returncode, 0, "python script")
+        library = scratch.program("library.so", source=libc_path())
+        equal(subprocess.run(["python3", "-c", f"import ctypes; ctypes.CDLL('{library}').getpid"]).returncode, 0,
+              "dlopen")
 
 
 @case("a path in another mount namespace is told as foreign")
