@@ -288,8 +288,11 @@ def unguarded():
         missed = len(files) - 50 - (daemon.voice("judge")["asked"] - asked)
         require(missed > 0, "the gap was too short for a single execution")
         equal(daemon.gate()["unguarded"], missed, "unguarded in the gap")
-        told = sum('"unguarded"' in json.dumps(f) and scratch.path in json.dumps(f) for f in daemon.findings())
-        equal(told, missed, "events that say so")
+        def told():
+            return sum("unguarded" in json.dumps(f) and scratch.path in json.dumps(f) for f in daemon.findings())
+
+        lib.wait_until(lambda: told() >= missed, 5, lambda: f"{missed} events that say so; there are {told()}")
+        equal(told(), missed, "events that say so")
         figure(f"{missed} executions in the gap, each counted")
 
 

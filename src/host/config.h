@@ -32,7 +32,8 @@
  *     deny_critical: false         # may a solution deny even what the host needs to live?
  *     outside: {memfd: kill}       # what becomes of images that the kernel asks nobody about: ignore
  *                                  # (absent), report, kill; by kind: memfd, user_mount, elsewhere;
- *                                  # uid_range: {first: 1000, count: 60000}: only of these users
+ *                                  # uid_range: {first: 1000, count: 4000000000}: only of
+ *                                  # these users
  *
  * A drop-in replaces the keys that it gives; under solutions it replaces or adds those that it names.
  *

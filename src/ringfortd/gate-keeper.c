@@ -110,6 +110,16 @@ static void complain(struct gate_keeper *keeper, uint32_t place, const char *pat
 		log_error("cannot guard %s: %s", log_quote(path), strerror(-result));
 }
 
+/* What is not known for certain stays as it was: images on it could be killed for being elsewhere. */
+static void name_place(const struct gate_keeper *keeper, uint32_t place, const struct superblock *superblock)
+{
+	if (superblock->answer == SUPERBLOCK_GOOD && superblock->device)
+		backstop_name(keeper->backstop, place, superblock->device);
+	else if (superblock->answer != SUPERBLOCK_GOOD && superblock->answer != SUPERBLOCK_NO_MOUNT &&
+		 superblock->answer != SUPERBLOCK_MOVED)
+		backstop_name(keeper->backstop, place, 0);
+}
+
 static void tell_guard(struct gate_keeper *keeper, uint32_t place)
 {
 	const char *path = keeper->supervisor->config->gate_exec.text[place];
@@ -121,7 +131,7 @@ static void tell_guard(struct gate_keeper *keeper, uint32_t place)
 	guard.result = superblock_open(path, keeper->points >> place & 1, &superblock, &fd);
 	keeper->points |= (uint32_t)(guard.result == 0 && superblock.is_point) << place;
 	guard.value[1] = superblock.answer;
-	backstop_name(keeper->backstop, place, superblock.answer == SUPERBLOCK_GOOD ? superblock.device : 0);
+	name_place(keeper, place, &superblock);
 	complain(keeper, place, path, &superblock, guard.result);
 	snprintf(guard.text, sizeof(guard.text), "%s", path);
 	tell(keeper, &guard, &fd, fd >= 0);

@@ -412,6 +412,19 @@ static int open_loop(struct sensor_loop *loop)
 	return 0;
 }
 
+/* The operator wants images to be killed, and this kernel lets us not. */
+static void complain_of_policy(const struct sensor_loop *loop)
+{
+	struct probe_outside outside;
+	bool kill = false;
+
+	for (uint32_t kind = 0; kind < _BACKSTOP_KIND_N; kind++)
+		kill |= loop->role->config->gate_outside[kind] == BACKSTOP_KILL;
+	sensor_outside(loop->sensor, &outside);
+	if (kill && !outside.can_kill)
+		log_error("this kernel lets no program of ours send a signal: what gate: outside: wants killed is only reported");
+}
+
 /* For the gate, which may be there. */
 static void hand_backstop(struct sensor_loop *loop)
 {
@@ -452,6 +465,7 @@ int role_sensor(const struct sensor_role *role)
 		return 1;
 	}
 	describe(&loop);
+	complain_of_policy(&loop);
 	hand_backstop(&loop);
 	r = open_loop(&loop);
 	if (r < 0) {
