@@ -83,11 +83,14 @@ __noinline uint32_t walk_env(uint64_t from, uint64_t end, uint32_t at)
 static __always_inline uint32_t put_env(struct scratch *s, struct exec_record *record,
 					struct mm_struct *mm, uint32_t at)
 {
-	uint64_t from = mm->env_start, n = mm->env_end - from;
+	uint64_t from = mm->env_start, n = mm->env_end - from, size = n;
 	uint32_t end;
 
 	at &= RECORD_MASK;
-	if (n - 1 < MAX_ENV && !bpf_probe_read_user(&s->record[at], n, (void *)from)) {
+	/* The verifier of 6.1 does not conclude from n - 1 to n: it is shown a bound of its own. */
+	barrier_var(size);
+	size &= 2 * MAX_ENV - 1;
+	if (n - 1 < MAX_ENV && !bpf_probe_read_user(&s->record[at], size, (void *)from)) {
 		end = at + n;
 		s->record[(end - 1) & RECORD_MASK] = '\0';
 		record->body.flags |= PROBE_EXEC_ENV_WHOLE;
