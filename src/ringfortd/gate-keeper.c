@@ -111,13 +111,14 @@ static void complain(struct gate_keeper *keeper, uint32_t place, const char *pat
 }
 
 /* What is not known for certain stays as it was: images on it could be killed for being elsewhere. */
-static void name_place(const struct gate_keeper *keeper, uint32_t place, const struct superblock *superblock)
+static void name_place(struct gate_keeper *keeper, uint32_t place, const struct superblock *superblock)
 {
 	if (superblock->answer == SUPERBLOCK_GOOD && superblock->device)
-		backstop_name(keeper->backstop, place, superblock->device);
+		keeper->named[place] = superblock->device;
 	else if (superblock->answer != SUPERBLOCK_GOOD && superblock->answer != SUPERBLOCK_NO_MOUNT &&
 		 superblock->answer != SUPERBLOCK_MOVED)
-		backstop_name(keeper->backstop, place, 0);
+		keeper->named[place] = 0;
+	backstop_name(keeper->backstop, place, keeper->named[place]);
 }
 
 static void tell_guard(struct gate_keeper *keeper, uint32_t place)
@@ -172,6 +173,9 @@ static bool police(struct gate_keeper *keeper)
 		.supervisor = host_pid(),
 	};
 
+	/* What is guarded is known before the rest is outside: who wrote the one may have written the other. */
+	for (uint32_t place = 0; place < BACKSTOP_PLACES; place++)
+		backstop_name(keeper->backstop, place, keeper->named[place]);
 	return backstop_police(keeper->backstop, keeper->open ? 0 : config_outside(config), &reach);
 }
 
@@ -205,7 +209,6 @@ void gate_keeper_backstop(struct gate_keeper *keeper, int *fd)
 	}
 	keeper->backstop_fd = take_fd(fd);
 	tell_backstop(keeper);
-	/* What is guarded is known before the rest is outside. */
 	tell_guards(keeper);
 	police(keeper);
 }
