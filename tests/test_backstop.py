@@ -126,7 +126,7 @@ def memfd():
 @case("with the policy report it runs, is counted, and its event says so; with none nothing is said of it")
 def report():
     scratch, witness = Scratch(), Witness()
-    mirror = lib.Solution("mirror", "mirror", ["report", "process.exec"])
+    mirror = lib.Solution("mirror", "mirror", ["report", "process.exec"], limits={"findings_per_second": 100000})
     with Guard([judge("judge", "allow"), mirror], scratch, more=outside(memfd="report")) as daemon:
         status, did, pid = in_memory(witness)
         equal((status, did), (0, True), "exit status, and whether it did what it does")
