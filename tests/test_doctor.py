@@ -47,7 +47,7 @@ def levels(rows, field="level"):
 
 EXEC = {"exec_binary", "exec_script", "exec_fd", "exec_deleted", "exec_hard_link", "exec_bind", "exec_overlay",
         "exec_mounted_later"}
-OPEN = {"interpreter", "loader", "library", "open_file"}
+OPEN = {"interpreter", "loader", "library", "open_read", "open_write"}
 KILL = {"exec_memfd", "exec_user_mount", "exec_elsewhere"}
 
 
@@ -57,7 +57,7 @@ def blocking_nothing():
         rows = blocking(daemon)
         now, possible = levels(rows), levels(rows, "possible")
         require("block" not in now and "block-scope" not in now, now)
-        equal(now["unavailable"], {"library", "open_file"}, "neither blocked nor seen")
+        equal(now["unavailable"], {"library", "open_read"}, "neither blocked nor seen")
         # What this machine grants is known from the gate's own tests, which run here.
         require(EXEC <= possible.get("block", set()), f"{possible}; {rows['exec_binary']['why']}")
         equal(possible.get("block-scope"), OPEN, "possible in scopes")
@@ -83,6 +83,19 @@ def blocking_exec():
         daemon.cli("solution", "stop", "judge")
         lib.wait_until(lambda: "block" not in levels(blocking(daemon)), 5, lambda: levels(blocking(daemon)))
         require("no solution" in blocking(daemon)["exec_binary"]["why"], blocking(daemon)["exec_binary"])
+
+
+@case("rows about opens say block-scope when a scope is guarded and a solution takes part")
+def blocking_open():
+    scratch = Scratch()
+    decides = "authorize: [file.open]\n"
+    solution = lib.Solution("judge", "judge", ["allow"], events=["process.exec"], extra=decides,
+                            operator=decides + "mode: enforce\n")
+    with lib.Daemon([solution], f"gate: {{open_filesystems: [\"{scratch.path}\"]}}\n") as daemon:
+        lib.wait_until(lambda: levels(blocking(daemon)).get("block-scope") == OPEN, 15, lambda: levels(blocking(daemon)))
+        require("block" not in levels(blocking(daemon)), levels(blocking(daemon)))
+        daemon.cli("gate", "off")
+        lib.wait_until(lambda: "block-scope" not in levels(blocking(daemon)), 5, lambda: levels(blocking(daemon)))
 
 
 @case("rows about what nobody is asked about follow the operator's policy, and what the kernel lets the probe do")

@@ -28,6 +28,8 @@ struct question {
 	uint64_t id;          /* 0: never used */
 	bool open;
 	int fd;               /* -1: the verdict was given */
+	int group;            /* that asked, and is answered */
+	uint32_t scope;       /* of an open: from 1; 0: an execution */
 	uint32_t act;
 	uint32_t pid;
 	bool foreign_ns;

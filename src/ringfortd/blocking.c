@@ -88,7 +88,7 @@ static const char *unsaid(const struct blocking_host *host, enum said said)
 		return host->exec_decided ? NULL : "no solution takes part (authorize: [process.exec])";
 	case SAID_OPEN:
 		if (!host->open_guarded)
-			return "no scope of opens is guarded";
+			return "no scope of opens is guarded (gate: open:, open_filesystems:)";
 		return host->open_decided ? NULL : "no solution takes part (authorize: [file.open])";
 	case SAID_NET:
 		return host->net_ruled ? NULL : "no solution may set rules (authorize: [net.connect, net.bind, net.send])";

@@ -176,6 +176,14 @@ static bool takes_part(const struct history_numbers *numbers, uint32_t act)
 	return false;
 }
 
+static bool guards_scope(const struct history_numbers *numbers)
+{
+	for (uint32_t i = 0; i < HISTORY_SCOPES; i++)
+		if (numbers->scopes[i].path[0] && !numbers->scopes[i].why[0])
+			return true;
+	return false;
+}
+
 static struct blocking_host blocking_now(const struct control *control, const struct page_numbers *page)
 {
 	const struct config *config = control->role->config;
@@ -192,6 +200,7 @@ static struct blocking_host blocking_now(const struct control *control, const st
 	history_read_numbers(control->history, &numbers);
 	host.gate = numbers.open ? BLOCKING_GATE_OPEN : BLOCKING_GATE_DECIDES;
 	host.exec_guarded = numbers.n_marks > 0;
+	host.open_guarded = guards_scope(&numbers);
 	host.exec_decided = takes_part(&numbers, RINGFORT_ACT_EXEC);
 	host.open_decided = takes_part(&numbers, RINGFORT_ACT_OPEN);
 	host.net_ruled = config_rules_net(config);

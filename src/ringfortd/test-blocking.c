@@ -59,7 +59,7 @@ static void what_the_kernel_refuses_is_not_possible_and_it_is_said_why(void)
 	host.can_kill = false;
 	expect(&host, BLOCKING_ROW_exec_binary, BLOCKING_NOTIFY, BLOCKING_NOTIFY, "Invalid argument");
 	expect(&host, BLOCKING_ROW_interpreter, BLOCKING_NOTIFY, BLOCKING_NOTIFY, "Operation not permitted");
-	expect(&host, BLOCKING_ROW_open_file, BLOCKING_UNAVAILABLE, BLOCKING_UNAVAILABLE, "for opens");
+	expect(&host, BLOCKING_ROW_open_read, BLOCKING_UNAVAILABLE, BLOCKING_UNAVAILABLE, "for opens");
 	expect(&host, BLOCKING_ROW_net, BLOCKING_NOTIFY, BLOCKING_NOTIFY, "cgroups");
 	expect(&host, BLOCKING_ROW_exec_memfd, BLOCKING_NOTIFY, BLOCKING_NOTIFY, "signal");
 }
@@ -70,7 +70,7 @@ static void what_nobody_has_said_is_possible_and_not_so(void)
 
 	expect(&host, BLOCKING_ROW_exec_binary, BLOCKING_NOTIFY, BLOCKING_BLOCK, "gate: exec:");
 	expect(&host, BLOCKING_ROW_exec_user_mount, BLOCKING_NOTIFY, BLOCKING_BLOCK, "user_mount: kill");
-	expect(&host, BLOCKING_ROW_open_file, BLOCKING_UNAVAILABLE, BLOCKING_SCOPE, "scope");
+	expect(&host, BLOCKING_ROW_open_read, BLOCKING_UNAVAILABLE, BLOCKING_SCOPE, "scope");
 	expect(&host, BLOCKING_ROW_net, BLOCKING_NOTIFY, BLOCKING_BLOCK, "authorize");
 	host = all;
 	host.exec_decided = host.open_decided = false;
