@@ -22,6 +22,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct control control;
+static struct config config;
 static struct control_role role;
 static int supervisor_end, sensor_end;
 static struct ring_writer *ring;
@@ -63,6 +64,8 @@ static void set_up(void)
 	assert(page_create(&page, &role.page_fd) == 0);
 	assert(mkdtemp(folder));
 	role.findings_fd = open(folder, O_RDONLY | O_DIRECTORY);
+	config_default(&config);
+	role.config = &config;
 	control.role = &role;
 	control.base = event_base_new();
 	assert(page_open(&control.page, role.page_fd, 0) == 0);

@@ -89,7 +89,8 @@ def write(path, text):
 def add_package(root, build, name, program, arguments, memory_mb, pids):
     folder = f"{root}/lab/packages/{name}"
     os.makedirs(folder)
-    shutil.copy(f"{build}/tests/solutions/{program}", folder)
+    built = (f"{build}/tests/solutions/{program}", f"{build}/kit/bad/{program}")
+    shutil.copy(next(path for path in built if os.path.exists(path)), folder)
     write(f"{folder}/manifest.yaml",
           f"name: {name}\nvendor: Test\nversion: 0.1.0\napi: 1\nexecutable: {program}\n"
           f"arguments: {json.dumps(arguments)}\nevents: [\"*\"]\n"

@@ -466,6 +466,21 @@ def emptied_orders():
     emptied(".bss")
 
 
+@case("an emptied policy about images that the kernel asks nobody about is found and said again")
+def emptied_policy():
+    # Of nobody: a user that there is not.
+    policy = "gate: {outside: {memfd: kill, uid_range: {first: 1799999999, count: 1}}}\n"
+    with lib.Daemon([mirror()], policy) as daemon:
+        watch = Watch(daemon)
+        fd, size = map_named(daemon.roles()["sensor"], "backstops")
+        for _ in range(2):
+            watch.act(empty, fd, size)
+            watch.expect("map_changed", "sensor", True)
+            watch.follower.lines.clear()
+        os.close(fd)
+        works(daemon)
+
+
 @case("counters of events that were set back are found")
 def counters():
     with lib.Daemon([mirror()]) as daemon:

@@ -113,6 +113,21 @@ def no_machine():
     require(not wrong, "\n      ".join(wrong[:20]))
 
 
+@case("the table in docs/blocking.md has the acts and levels of blocking.def, in its order, and names tests that are there")
+def blocking():
+    row = re.compile(r'^BLOCKING\((\w+), "([^"]+)", (\w+),', re.M)
+    words = {"BLOCK": "block", "SCOPE": "block-scope", "NOTIFY": "notify"}
+    with open(f"{lib.ROOT}/src/ringfortd/blocking.def") as file:
+        wanted = [(act, words[level]) for _, act, level in row.findall(file.read())]
+    require(len(wanted) > 10, "blocking.def was not understood:", wanted)
+    with open(f"{lib.ROOT}/docs/blocking.md") as file:
+        table = file.read().split("| act | at best |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    equal([(c[0], c[1]) for c in cells], wanted, "acts and levels")
+    missing = [c[3] for c in cells if not os.path.isfile(f"{lib.ROOT}/tests/{c[3]}")]
+    equal(missing, [], "tests that are named and are not there")
+
+
 @case("every C file names its licence in its first line, the probe's its two")
 def licences():
     wrong = []

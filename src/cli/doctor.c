@@ -44,6 +44,23 @@ static void print_types(const struct screen *screen, const json_t *types)
 	table_print(table, screen);
 }
 
+static void print_blocking(const struct screen *screen, const json_t *rows)
+{
+	_cleanup_(table_freep) struct table *table = table_new("ACT NOW POSSIBLE WHY-NOT-BETTER");
+
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		const char *now = tree_string(row, "level"), *possible = tree_string(row, "possible");
+
+		table_cell(table, INK_BOLD, "%s", tree_string(row, "act"));
+		table_cell(table, level_ink(now), "%s", now);
+		table_cell(table, level_ink(possible), "%s", possible);
+		table_cell(table, INK_DIM, "%s", tree_string(row, "why"));
+	}
+	fputc('\n', screen->file);
+	table_print(table, screen);
+}
+
 static void print_kernel(const struct screen *screen, const json_t *kernel)
 {
 	unsigned long long map_bytes = tree_uint(kernel, "map_bytes");
@@ -125,6 +142,7 @@ static int on_packet(struct cli *cli, const struct packet *packet, void *context
 		fputc('\n', cli->out.file);
 	} else {
 		print_types(&cli->out, types);
+		print_blocking(&cli->out, json_object_get(report, "blocking"));
 		print_gate(&cli->out, tree_string(report, "gate"));
 		print_kernel(&cli->out, json_object_get(report, "kernel"));
 		print_tamper(&cli->out, json_object_get(report, "tamper"));

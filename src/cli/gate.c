@@ -126,6 +126,40 @@ static void print_numbers(const struct screen *screen, const json_t *gate)
 	fputc('\n', screen->file);
 }
 
+/* Only kinds that something becomes of. */
+static void print_outside(const struct screen *screen, const json_t *outside)
+{
+	static const struct {
+		const char *name, *says;
+	} kinds[] = {
+		{ "memfd", "in memory (memfd)" },
+		{ "user_mount", "on file systems that were mounted in a user namespace" },
+		{ "elsewhere", "on file systems that are not guarded, and not what root alone could make" },
+	};
+	_cleanup_(table_freep) struct table *table = table_new("OUTSIDE >SEEN >KILLED WHAT");
+	size_t n_rows = 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const json_t *kind = json_object_get(outside, kinds[i].name);
+		const char *policy = tree_string(kind, "policy");
+		bool kill = strcmp(policy, "kill") == 0;
+
+		if (!kill && strcmp(policy, "report") != 0)
+			continue;
+		n_rows++;
+		table_cell(table, kill && !tree_bool(outside, "can_kill") ? INK_RED : INK_PLAIN, "%s", policy);
+		table_cell(table, INK_PLAIN, "%llu", number(kind, "seen"));
+		table_cell(table, number(kind, "killed") ? INK_YELLOW : INK_PLAIN, "%llu", number(kind, "killed"));
+		table_cell(table, INK_PLAIN, "%s", kinds[i].says);
+	}
+	if (!n_rows)
+		return;
+	table_print(table, screen);
+	if (!tree_bool(outside, "can_kill"))
+		fputs("this kernel lets nobody be killed before he runs: they are only counted\n", screen->file);
+	fputc('\n', screen->file);
+}
+
 static void state_cell(struct table *table, const json_t *solution)
 {
 	if (tree_bool(solution, "demoted"))
@@ -262,6 +296,7 @@ static int on_packet(struct cli *cli, const struct packet *packet, void *context
 		print_refused(&cli->out, json_object_get(gate, "refused"));
 		print_scopes(&cli->out, json_object_get(gate, "scopes"));
 		print_numbers(&cli->out, gate);
+		print_outside(&cli->out, json_object_get(gate, "outside"));
 		print_solutions(&cli->out, json_object_get(gate, "solutions"));
 		print_shown(&cli->out, json_object_get(gate, "solutions"));
 		print_net(&cli->out, json_object_get(gate, "solutions"));

@@ -9,6 +9,10 @@
  *
  * An entry holds for BACKSTOP_NS, or, where the kernel was told not to ask again, for an epoch.  An entry
  * that is overwritten by others too early makes a false alarm, never a false silence.
+ *
+ * Of images that the kernel asks nobody about the operator has said what becomes of them: by kind, the
+ * supervisor writes it, with the file systems that are no matter of it because they are named to be guarded.
+ * A gap on those is told and never punished: in a gap all that the host lives by runs without a verdict.
  */
 #ifndef RINGFORT_EVENT_BACKSTOP_H
 #define RINGFORT_EVENT_BACKSTOP_H
@@ -20,6 +24,32 @@
 #define BACKSTOP_WAYS 4u
 #define BACKSTOP_NS 10000000000ull /* from a verdict to the image: the kernel reads and maps it */
 
+/* Images that the kernel asks nobody about. */
+enum backstop_kind {
+	BACKSTOP_MEMFD,      /* in memory, on no file system that anybody can see */
+	BACKSTOP_USER_MOUNT, /* on a file system that belongs to another user namespace than the host's */
+	BACKSTOP_ELSEWHERE,  /* on any other that is not guarded; but not what root alone can have made */
+	_BACKSTOP_KIND_N
+};
+
+/* What becomes of a kind. */
+enum backstop_policy {
+	BACKSTOP_IGNORE, /* not even counted */
+	BACKSTOP_REPORT, /* counted, and its event says so */
+	BACKSTOP_KILL,   /* as well, and ended before its first instruction */
+	_BACKSTOP_POLICY_N
+};
+
+#define BACKSTOP_KINDS 4u /* room, a power of two */
+#define BACKSTOP_SAYS(kind, policy) ((uint64_t)(policy) << 8 * (kind))
+#define BACKSTOP_SAID(says, kind) ((uint32_t)((says) >> 8 * (kind) & 0xff))
+
+/* Whom it is said about; users as the host has them. */
+struct backstop_reach {
+	uint64_t uid_first, uid_last; /* real user ids */
+	uint64_t supervisor;          /* process whose children are spared, by the host's number; 0: nobody's */
+};
+
 struct backstop_entry {
 	uint64_t dev, ino; /* as in events */
 	uint64_t stamp_ns; /* CLOCK_MONOTONIC of the verdict */
@@ -30,8 +60,12 @@ struct backstop {
 	uint64_t active;      /* 1: there is somebody to decide */
 	uint64_t epoch;       /* from 1; counted up when nothing that was remembered holds any longer */
 	uint64_t n_unguarded; /* by the probe */
-	uint64_t reserved;
+	uint64_t says;        /* BACKSTOP_SAYS() of all kinds, 0: nothing about any */
 	uint64_t guarded[BACKSTOP_PLACES]; /* devices, 0: none */
+	uint64_t named[BACKSTOP_PLACES];   /* likewise, of the file systems that are named to be guarded */
+	struct backstop_reach reach; /* of what is said */
+	uint64_t n_outside[BACKSTOP_KINDS]; /* by the probe */
+	uint64_t n_killed[BACKSTOP_KINDS];  /* of those */
 	struct backstop_entry entries[BACKSTOP_SETS * BACKSTOP_WAYS];
 };
 

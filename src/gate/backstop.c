@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 
 int backstop_open(struct backstop **ret_backstop, int fd)
@@ -36,6 +37,27 @@ void backstop_guard(struct backstop *backstop, uint32_t place, uint64_t dev)
 {
 	if (backstop && place < BACKSTOP_PLACES)
 		__atomic_store_n(&backstop->guarded[place], dev, __ATOMIC_RELEASE);
+}
+
+void backstop_name(struct backstop *backstop, uint32_t place, uint64_t dev)
+{
+	if (backstop && place < BACKSTOP_PLACES)
+		__atomic_store_n(&backstop->named[place], dev, __ATOMIC_RELEASE);
+}
+
+/* Who is spared is known before anybody is not. */
+bool backstop_police(struct backstop *backstop, uint64_t says, const struct backstop_reach *reach)
+{
+	bool same;
+
+	if (!backstop)
+		return true;
+	same = memcmp(&backstop->reach, reach, sizeof(*reach)) == 0;
+	if (!same) {
+		__atomic_store_n(&backstop->says, 0, __ATOMIC_RELEASE);
+		backstop->reach = *reach;
+	}
+	return __atomic_exchange_n(&backstop->says, says, __ATOMIC_ACQ_REL) == says && same;
 }
 
 static bool is_remembered(const struct backstop *backstop, const struct backstop_entry *entry)

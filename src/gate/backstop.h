@@ -32,6 +32,17 @@ bool backstop_remember(struct backstop *backstop, uint64_t dev, uint64_t ino, ui
 /** backstop_forget() - the kernel asks again about everything */
 void backstop_forget(struct backstop *backstop);
 
+/** backstop_name() - in this place the operator named the file system of the device to be guarded */
+void backstop_name(struct backstop *backstop, uint32_t place, uint64_t dev);
+
+/**
+ * backstop_police() - what becomes of images that the kernel asks nobody about
+ * @says: BACKSTOP_SAYS() of all kinds; 0 nothing
+ *
+ * Return: false when something else stood there, of ours or somebody's.
+ */
+bool backstop_police(struct backstop *backstop, uint64_t says, const struct backstop_reach *reach);
+
 uint64_t backstop_unguarded(const struct backstop *backstop);
 
 #endif

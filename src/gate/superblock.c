@@ -37,7 +37,7 @@ struct text {
 
 /* One line, "36 35 98:0 / /mnt rw,noatime master:1 - ext4 /dev/sda rw,errors=x": where its fields begin. */
 struct mount {
-	uint64_t id, parent;
+	uint64_t id, parent, device;
 	struct text point, type, options;
 };
 
@@ -72,6 +72,16 @@ static uint64_t number_of(struct text field)
 	return number;
 }
 
+/* "8:17" */
+static uint64_t device_of(struct text field)
+{
+	const char *colon = memchr(field.at, ':', field.length);
+	struct text minor = { colon ? colon + 1 : field.at,
+			      colon ? field.length - (size_t)(colon + 1 - field.at) : 0 };
+
+	return (number_of(field) & 0xfff) << 20 | (number_of(minor) & 0xfffff);
+}
+
 static bool is(struct text field, const char *word)
 {
 	return field.length == strlen(word) && memcmp(field.at, word, field.length) == 0;
@@ -82,7 +92,7 @@ static bool parse_line(struct text line, struct mount *ret_mount)
 	struct mount mount = { .id = number_of(take_field(&line)) };
 
 	mount.parent = number_of(take_field(&line));
-	take_field(&line); /* device */
+	mount.device = device_of(take_field(&line));
 	take_field(&line); /* root */
 	mount.point = take_field(&line);
 	while (line.length && !is(take_field(&line), "-"))
@@ -283,6 +293,7 @@ static struct superblock judge(struct search *search, const char *path)
 
 		waits = waits_for_server(mount.type);
 		superblock.mount = mount.id;
+		superblock.device = mount.device;
 		superblock.is_point = is_point(mount.point, path);
 		keep_type(&superblock, mount.type);
 		if (!find_below(search->table, mount.id, path, &below))

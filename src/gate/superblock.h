@@ -36,6 +36,7 @@ enum superblock_answer {
 struct superblock {
 	enum superblock_answer answer;
 	uint64_t mount; /* id of the mount that the path leads to */
+	uint64_t device; /* of its file system, in the kernel's own encoding; 0: none */
 	bool is_point;  /* the path is where that is mounted */
 	char type[32];  /* of the file system; the one that waits, where the answer is about it */
 };

@@ -112,8 +112,32 @@ static void places_and_activity_are_told(void)
 	done();
 }
 
+static void what_becomes_of_each_kind_is_one_number_and_a_change_of_it_is_seen(void)
+{
+	const uint64_t says = BACKSTOP_SAYS(BACKSTOP_MEMFD, BACKSTOP_KILL) | BACKSTOP_SAYS(BACKSTOP_ELSEWHERE, BACKSTOP_REPORT);
+
+	const struct backstop_reach reach = { .uid_first = 1000, .uid_last = 2000, .supervisor = 41 };
+
+	setup();
+	assert(BACKSTOP_SAID(says, BACKSTOP_MEMFD) == BACKSTOP_KILL);
+	assert(BACKSTOP_SAID(says, BACKSTOP_USER_MOUNT) == BACKSTOP_IGNORE);
+	assert(BACKSTOP_SAID(says, BACKSTOP_ELSEWHERE) == BACKSTOP_REPORT);
+	assert(!backstop_police(backstop, says, &reach) && backstop_police(backstop, says, &reach));
+	backstop->says = 0;
+	assert(!backstop_police(backstop, says, &reach) && backstop->says == says);
+	backstop->reach.uid_last = 1000;
+	assert(!backstop_police(backstop, says, &reach) && backstop->reach.uid_last == 2000);
+	assert(backstop_police(backstop, says, &reach) && backstop->says == says);
+	backstop_name(backstop, 2, DEV);
+	backstop_name(backstop, BACKSTOP_PLACES, DEV);
+	assert(backstop->named[2] == DEV && !backstop->named[0] && !backstop->guarded[2]);
+	done();
+}
+
 static void without_a_backstop_nothing_happens(void)
 {
+	backstop_name(NULL, 0, DEV);
+	assert(backstop_police(NULL, 1, NULL));
 	backstop_activate(NULL, true);
 	backstop_guard(NULL, 0, DEV);
 	backstop_pass(NULL, DEV, 1, SECOND);
@@ -128,6 +152,7 @@ int main(void)
 	what_the_kernel_remembers_is_known_until_it_forgets();
 	a_full_set_spares_what_the_kernel_remembers();
 	places_and_activity_are_told();
+	what_becomes_of_each_kind_is_one_number_and_a_change_of_it_is_seen();
 	without_a_backstop_nothing_happens();
 	return 0;
 }

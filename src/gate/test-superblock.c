@@ -50,6 +50,7 @@ static void the_mount_that_a_path_leads_to_is_found(void)
 	expect(host, "/optional", SUPERBLOCK_GOOD, 22);
 	expect(host, "/op", SUPERBLOCK_GOOD, 22);
 	assert(strcmp(judge(host, "/opt/x").type, "tmpfs") == 0);
+	assert(judge(host, "/usr").device == (8u << 20 | 1) && judge(host, "/opt/x").device == 33);
 }
 
 static void a_mount_point_is_told_from_what_lies_on_it(void)

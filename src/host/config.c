@@ -29,6 +29,9 @@
 	X(deadline_ms, gate_deadline_ms, 10, 60000, 1000) \
 	X(soft_deadline_ms, gate_soft_deadline_ms, 0, 60000, 0) \
 	X(hold_ms, gate_hold_ms, 0, 600000, 0)
+#define OUTSIDE_UIDS(X) \
+	X(first, gate_outside_uid_first, 0, UINT32_MAX - 1, 0) \
+	X(count, gate_outside_uid_count, 1, UINT32_MAX, UINT32_MAX)
 
 /* What changes which code runs, or where it talks to: the loader's, the shells', the proxies'. */
 static const char *const default_environment[] = {
@@ -61,7 +64,7 @@ void config_default(struct config *ret_config)
 		memcpy(ret_config->environment[i], default_environment[i],
 		       strlen(default_environment[i]));
 #define X(key, member, least, most, fallback) ret_config->member = fallback;
-	UIDS(X) RINGS(X) FINDINGS(X) GATE(X)
+	UIDS(X) RINGS(X) FINDINGS(X) GATE(X) OUTSIDE_UIDS(X)
 #undef X
 }
 
@@ -89,6 +92,38 @@ static bool can_be_protected(const char *text)
 	       strcmp(text, CONFIG_PROTECT_LOOPBACK) == 0 || prefix_parse(&prefix, text) == 0;
 }
 
+static const struct yaml_word policies[] = {
+	{ "ignore", BACKSTOP_IGNORE },
+	{ "report", BACKSTOP_REPORT },
+	{ "kill", BACKSTOP_KILL },
+	{ NULL, 0 },
+};
+
+#define OUTSIDE(key_, kind) \
+	{ .key = key_, .read = yaml_read_word, .offset = offsetof(struct config, gate_outside[kind]), \
+	  .words = policies, .must = "be ignore, report or kill" }
+
+static const struct yaml_field outside_uid_fields[] = { OUTSIDE_UIDS(NUMBER) };
+
+static int read_outside_uids(void *out, const struct yaml_item *item, const struct yaml_field *field,
+			     struct yaml_error *ret_error)
+{
+	return yaml_fill(out, item, outside_uid_fields, N(outside_uid_fields), ret_error);
+}
+
+static const struct yaml_field outside_fields[] = {
+	{ .key = "uid_range", .read = read_outside_uids },
+	OUTSIDE("memfd", BACKSTOP_MEMFD),
+	OUTSIDE("user_mount", BACKSTOP_USER_MOUNT),
+	OUTSIDE("elsewhere", BACKSTOP_ELSEWHERE),
+};
+
+static int read_outside(void *out, const struct yaml_item *item, const struct yaml_field *field,
+			struct yaml_error *ret_error)
+{
+	return yaml_fill(out, item, outside_fields, N(outside_fields), ret_error);
+}
+
 static const struct yaml_field gate_fields[] = {
 	GATE(NUMBER)
 	{ .key = "enabled", .read = yaml_read_bool, .offset = offsetof(struct config, gate_enabled) },
@@ -100,6 +135,7 @@ static const struct yaml_field gate_fields[] = {
 	  .valid = scopes_may_name, .must = SCOPES_MUST },
 	{ .key = "net_protect", .read = yaml_read_list, .offset = offsetof(struct config, gate_net_protect),
 	  .valid = can_be_protected, .must = "be dhcp, dns, loopback, addresses or prefixes" },
+	{ .key = "outside", .read = read_outside },
 	{ .key = "deny_critical", .read = yaml_read_bool,
 	  .offset = offsetof(struct config, gate_deny_critical) },
 };
@@ -353,6 +389,9 @@ static bool environment_ok(const struct config *config)
 
 static bool gate_ok(const struct config *config)
 {
+	for (uint32_t kind = 0; kind < BACKSTOP_KINDS; kind++)
+		if (config->gate_outside[kind] >= (kind < _BACKSTOP_KIND_N ? _BACKSTOP_POLICY_N : 1u))
+			return false;
 	return config->gate_enabled <= 1 && config->gate_deny_critical <= 1 &&
 	       plain_list(&config->gate_exec, absolute_or_root) &&
 	       plain_list(&config->gate_open, scopes_may_name) &&
@@ -368,7 +407,7 @@ bool config_check(const struct config *config)
 #define X(key, member, least, most, fallback) \
 	if ((int64_t)config->member < (least) || config->member > (most)) \
 		return false;
-	UIDS(X) RINGS(X) FINDINGS(X) GATE(X)
+	UIDS(X) RINGS(X) FINDINGS(X) GATE(X) OUTSIDE_UIDS(X)
 #undef X
 	for (const struct yaml_word *word = log_levels; word->text; word++)
 		known |= config->log_level == word->value;
@@ -383,6 +422,15 @@ bool config_rules_net(const struct config *config)
 		if (config->solutions[i].enabled && config->solutions[i].net)
 			return true;
 	return false;
+}
+
+uint64_t config_outside(const struct config *config)
+{
+	uint64_t says = 0;
+
+	for (uint32_t kind = 0; kind < _BACKSTOP_KIND_N; kind++)
+		says |= BACKSTOP_SAYS(kind, config->gate_outside[kind]);
+	return says;
 }
 
 const struct config_solution *config_solution_find(const struct config *config, const char *name)

@@ -37,6 +37,10 @@
  *                                  # is written there is shown; absent: nowhere
  *     open_filesystems: [/srv]     # the same for all that a file system holds, by its mount point
  *     deny_critical: false         # may a solution deny even what the host needs to live?
+ *     outside: {memfd: kill}       # what becomes of images that the kernel asks nobody about: ignore
+ *                                  # (absent), report, kill; by kind: memfd, user_mount, elsewhere;
+ *                                  # uid_range: {first: 1000, count: 4000000000}: only of
+ *                                  # these users
  *
  * A drop-in replaces the keys that it gives; under solutions it replaces or adds those that it names.
  *
@@ -46,6 +50,7 @@
 #ifndef RINGFORT_HOST_CONFIG_H
 #define RINGFORT_HOST_CONFIG_H
 
+#include "event/backstop.h"
 #include "host/plain.h"
 #include "host/yaml.h"
 
@@ -110,6 +115,9 @@ struct config {
 	uint32_t gate_soft_deadline_ms;
 	uint32_t gate_hold_ms;
 	uint32_t gate_deny_critical;
+	uint32_t gate_outside[BACKSTOP_KINDS]; /* enum backstop_policy by enum backstop_kind */
+	uint32_t gate_outside_uid_first;       /* of these users only */
+	uint32_t gate_outside_uid_count;
 	struct plain_list gate_exec;   /* absolute paths, "/" too */
 	struct plain_list gate_open;   /* scopes: folders */
 	struct plain_list gate_open_filesystems;
@@ -133,6 +141,9 @@ bool config_check(const struct config *config);
 
 /** config_rules_net() - may rules of any solution decide about the network? */
 bool config_rules_net(const struct config *config);
+
+/** config_outside() - gate_outside, as BACKSTOP_SAYS(); 0: nothing becomes of anything */
+uint64_t config_outside(const struct config *config);
 
 /** config_solution_find() - the entry of that name, or NULL */
 const struct config_solution *config_solution_find(const struct config *config, const char *name);

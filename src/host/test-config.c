@@ -182,6 +182,29 @@ static void net_acts_have_a_mask_of_their_own_and_dhcp_is_protected(void **state
 	assert_int_equal(config.gate_net_protect.n, 0);
 }
 
+static void what_becomes_of_images_outside_is_said_by_kind_and_a_gap_is_no_kind(void **state)
+{
+	struct yaml_error error = { 0 };
+	static const char gap[] = "gate: {outside: {gap: kill}}\n", word[] = "gate: {outside: {memfd: stop}}\n";
+
+	assert_true(config_outside(&config) == 0);
+	assert_int_equal(config.gate_outside_uid_first, 0);
+	assert_int_equal(config.gate_outside_uid_count, UINT32_MAX);
+	read_good("gate: {outside: {memfd: kill, user_mount: report}}\n");
+	read_good("gate: {outside: {elsewhere: kill, user_mount: ignore, uid_range: {first: 1000, count: 9}}}\n");
+	assert_int_equal(config.gate_outside_uid_first, 1000);
+	assert_int_equal(config.gate_outside_uid_count, 9);
+	assert_true(config_outside(&config) == (BACKSTOP_SAYS(BACKSTOP_MEMFD, BACKSTOP_KILL) |
+						BACKSTOP_SAYS(BACKSTOP_ELSEWHERE, BACKSTOP_KILL)));
+	assert_int_equal(config_parse(&config, gap, strlen(gap), &error), YAML_REFUSED);
+	assert_int_equal(config_parse(&config, word, strlen(word), &error), YAML_REFUSED);
+	config.gate_outside[BACKSTOP_MEMFD] = _BACKSTOP_POLICY_N;
+	assert_false(config_check(&config));
+	config.gate_outside[BACKSTOP_MEMFD] = 0;
+	config.gate_outside[_BACKSTOP_KIND_N] = 1;
+	assert_false(config_check(&config));
+}
+
 static void a_drop_in_changes_keys_of_the_gate_and_what_a_solution_may_decide(void **state)
 {
 	read_good("solutions: [{name: a, authorize: [process.exec], mode: shadow, miss: fail-open}]\n"
@@ -371,6 +394,8 @@ int main(void)
 		cmocka_unit_test_setup(a_scope_is_no_place_where_the_system_lives, set_defaults),
 		cmocka_unit_test_setup(who_takes_part_where_is_said_by_scopes, set_defaults),
 		cmocka_unit_test_setup(net_acts_have_a_mask_of_their_own_and_dhcp_is_protected, set_defaults),
+		cmocka_unit_test_setup(what_becomes_of_images_outside_is_said_by_kind_and_a_gap_is_no_kind,
+					set_defaults),
 		cmocka_unit_test_setup(a_drop_in_changes_keys_of_the_gate_and_what_a_solution_may_decide,
 				       set_defaults),
 		cmocka_unit_test_setup(a_drop_in_replaces_what_it_names_and_nothing_else, set_defaults),

@@ -101,16 +101,32 @@ int connection_turn_why(struct connection *connection)
 	return connection->n_told ? connection_end(connection, 0, "") : end_unknown(connection);
 }
 
+static struct report_outside outside_now(const struct control *control)
+{
+	struct report_outside outside;
+	struct page_numbers numbers;
+
+	page_read(control->page, &numbers);
+	outside.can_kill = numbers.outside.can_kill;
+	for (uint32_t kind = 0; kind < BACKSTOP_KINDS; kind++) {
+		outside.says[kind] = control->role->config->gate_outside[kind];
+		outside.n_outside[kind] = numbers.outside.n_outside[kind];
+		outside.n_killed[kind] = numbers.outside.n_killed[kind];
+	}
+	return outside;
+}
+
 static int tell_state(struct connection *connection)
 {
 	struct control *control = connection->control;
+	struct report_outside outside = outside_now(control);
 	struct history_numbers numbers;
 	struct report_names names;
 
 	connection_names(control, &names);
 	history_read_numbers(control->history, &numbers);
 	json_reset(&control->json);
-	report_gate(&control->json, &numbers, &names);
+	report_gate(&control->json, &numbers, &outside, &names);
 	return connection_answer(connection);
 }
 

@@ -3,8 +3,8 @@
  * Control - the state of the control process, shared by its files only.
  *
  * role-control.c owns it and its loop; control.c is what the others share; mailbox-turn.c reads what solutions say; findings.c keeps
- * it; tamper.c finds for ourselves, file-watch.c sees changes of our files; connection.c, connection-gate.c and connection-hold.c
- * serve the operator; selftest-watch.c proves the types; report.c, report-gate.c and report-tamper.c put it all into JSON.
+ * it; tamper.c and killed.c find for ourselves, file-watch.c sees changes of our files; connection.c, connection-gate.c and
+ * connection-hold.c serve the operator; selftest-watch.c proves the types; report.c, report-gate.c and report-tamper.c put it all into JSON.
  */
 #ifndef RINGFORT_RINGFORTD_CONTROL_H
 #define RINGFORT_RINGFORTD_CONTROL_H
@@ -70,6 +70,13 @@ struct control_tamper {
 	uint64_t seq;
 };
 
+/* Images that were ended before they ran. */
+struct control_killed {
+	struct control_bucket bucket;
+	uint64_t n_dropped; /* counted, not told */
+	uint64_t seq;
+};
+
 #define CONTROL_FOLDERS 64
 
 /* Folders whose files are ours. */
@@ -118,6 +125,7 @@ struct control {
 	struct connection *connections[CONTROL_CONNECTIONS];
 	struct selftest_watch selftest;
 	struct control_tamper tamper;
+	struct control_killed killed;
 	struct file_watch files;
 	bool ending; /* the daemon ends in order */
 	pid_t supervisor_pid;
@@ -192,6 +200,10 @@ void selftest_tick(struct control *control);
 /* tamper.c */
 /** tamper_tell() - somebody did something to us: a finding of our own, of level high */
 void tamper_tell(struct control *control, const struct message_tamper *tamper);
+
+/* killed.c */
+/** killed_tell() - the operator's policy ended an image before it ran: a finding of our own */
+void killed_tell(struct control *control, const struct message_killed *killed);
 
 /* file-watch.c */
 int file_watch_folder(struct control *control, const struct message *message, int *fd);

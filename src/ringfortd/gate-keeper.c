@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define WATCH_US 500000
@@ -29,6 +30,7 @@
 #define SHORT_LIFE_NS 1000000000ull
 #define MAX_FAILED 3
 #define SEND_BUFFER 4194304
+#define INITIAL_PID_NS 0xeffffffcu /* its inode, on every kernel */
 
 #define HEARD_NS 600000000ull    /* one that was silent for longer is told nothing that can wait */
 
@@ -39,7 +41,8 @@ static bool wanted(const struct gate_keeper *keeper)
 	const struct config *config = keeper->supervisor->config;
 
 	return !keeper->disabled && config->gate_enabled &&
-	       (config->gate_exec.n > 0 || config_rules_net(config) || scope_keeper_wanted(keeper->supervisor));
+	       (config->gate_exec.n > 0 || config_rules_net(config) || config_outside(config) ||
+		scope_keeper_wanted(keeper->supervisor));
 }
 
 void gate_keeper_kill(struct gate_keeper *keeper)
@@ -108,6 +111,17 @@ static void complain(struct gate_keeper *keeper, uint32_t place, const char *pat
 		log_error("cannot guard %s: %s", log_quote(path), strerror(-result));
 }
 
+/* What is not known for certain stays as it was: images on it could be killed for being elsewhere. */
+static void name_place(struct gate_keeper *keeper, uint32_t place, const struct superblock *superblock)
+{
+	if (superblock->answer == SUPERBLOCK_GOOD && superblock->device)
+		keeper->named[place] = superblock->device;
+	else if (superblock->answer != SUPERBLOCK_GOOD && superblock->answer != SUPERBLOCK_NO_MOUNT &&
+		 superblock->answer != SUPERBLOCK_MOVED)
+		keeper->named[place] = 0;
+	backstop_name(keeper->backstop, place, keeper->named[place]);
+}
+
 static void tell_guard(struct gate_keeper *keeper, uint32_t place)
 {
 	const char *path = keeper->supervisor->config->gate_exec.text[place];
@@ -119,6 +133,7 @@ static void tell_guard(struct gate_keeper *keeper, uint32_t place)
 	guard.result = superblock_open(path, keeper->points >> place & 1, &superblock, &fd);
 	keeper->points |= (uint32_t)(guard.result == 0 && superblock.is_point) << place;
 	guard.value[1] = superblock.answer;
+	name_place(keeper, place, &superblock);
 	complain(keeper, place, path, &superblock, guard.result);
 	snprintf(guard.text, sizeof(guard.text), "%s", path);
 	tell(keeper, &guard, &fd, fd >= 0);
@@ -139,6 +154,39 @@ static void tell_critical(struct gate_keeper *keeper)
 		log_error("cannot tell the gate what is critical: %s", strerror(-fd));
 	else
 		tell(keeper, &critical, &fd, 1);
+}
+
+/* Our number where all processes have theirs; 0 in a container, where it is somebody else's. */
+static uint64_t host_pid(void)
+{
+	struct stat ns;
+
+	return stat("/proc/self/ns/pid", &ns) == 0 && ns.st_ino == INITIAL_PID_NS ? (uint64_t)getpid() : 0;
+}
+
+/* False: somebody had written something else there. */
+static bool police(struct gate_keeper *keeper)
+{
+	const struct config *config = keeper->supervisor->config;
+	const struct backstop_reach reach = {
+		.uid_first = config->gate_outside_uid_first,
+		.uid_last = (uint64_t)config->gate_outside_uid_first + config->gate_outside_uid_count - 1,
+		.supervisor = host_pid(),
+	};
+
+	/* What is guarded is known before the rest is outside: who wrote the one may have written the other. */
+	for (uint32_t place = 0; place < BACKSTOP_PLACES; place++)
+		backstop_name(keeper->backstop, place, keeper->named[place]);
+	return backstop_police(keeper->backstop, keeper->open ? 0 : config_outside(config), &reach);
+}
+
+static void keep_policy(struct gate_keeper *keeper)
+{
+	const struct message_tamper tamper = { .what = RINGFORT_TAMPER_MAP_CHANGED, .healed = true, .part = "sensor",
+		.detail = "what becomes of images that the kernel asks nobody about was written by somebody else" };
+
+	if (!police(keeper))
+		supervisor_tell_tamper(keeper->supervisor, &tamper);
 }
 
 static void tell_backstop(struct gate_keeper *keeper)
@@ -162,6 +210,8 @@ void gate_keeper_backstop(struct gate_keeper *keeper, int *fd)
 	}
 	keeper->backstop_fd = take_fd(fd);
 	tell_backstop(keeper);
+	tell_guards(keeper);
+	police(keeper);
 }
 
 static void tell_own_unit(struct gate_keeper *keeper, const struct unit *unit)
@@ -279,6 +329,7 @@ static void on_watch(evutil_socket_t fd, short what, void *userdata)
 	struct gate_keeper *keeper = userdata;
 	uint64_t silence_ns = supervisor_now_ns() - keeper->alive_ns;
 
+	keep_policy(keeper);
 	if (keeper->pid > 0 && silence_ns > HEARD_NS && is_dead(keeper->pid)) {
 		abandon(keeper);
 	} else if (keeper->pid > 0 && silence_ns > SILENCE_NS) {
@@ -436,9 +487,10 @@ void gate_keeper_message(struct gate_keeper *keeper, const struct message *messa
 	if (keeper->history_writer < 0) {
 		done.result = -ENOTSUP;
 		snprintf(done.text, sizeof(done.text), "there is no gate: no file system is guarded (gate: exec: in the configuration), "
-			 "no scope of opens is named, no solution may rule the network");
+			 "no scope of opens is named, no solution may rule the network, nothing becomes of what is outside (gate: outside:)");
 	} else {
 		keeper->open = message->value[1] != 0;
+		police(keeper);
 		log_warning("the operator %s the gate", keeper->open ? "opened" : "closed");
 		tell(keeper, message, NULL, 0);
 	}
@@ -471,6 +523,7 @@ void gate_keeper_close(struct gate_keeper *keeper)
 	forget_gate(keeper);
 	role_end(pid);
 	backstop_activate(keeper->backstop, false);
+	backstop_police(keeper->backstop, 0, &(struct backstop_reach){ 0 });
 	keeper->backstop = backstop_close(keeper->backstop);
 	keeper->backstop_fd = close_fd(keeper->backstop_fd);
 	keeper->history_writer = close_fd(keeper->history_writer);

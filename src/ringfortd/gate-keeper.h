@@ -36,6 +36,7 @@ struct gate_keeper {
 	uint32_t n_failed;     /* lives in a row that were too short to be one */
 	uint64_t born_ns, alive_ns;
 	bool open;             /* the operator's word, for the next life too */
+	uint64_t named[BACKSTOP_PLACES]; /* devices of the file systems to guard, as far as it is known */
 	uint32_t points;       /* places to guard that were mount points once, a bit each */
 	bool disabled;         /* on the kernel's command line: none is started */
 	bool condemned;        /* this life is ended by us */

@@ -54,6 +54,8 @@ enum message_kind {
 	MESSAGE_BARRIER,   /* slot, class, value[0] token, value[1] run */
 	/* supervisor and sensor to control */
 	MESSAGE_TAMPER,    /* tamper: somebody did something to us */
+	/* sensor to control */
+	MESSAGE_KILLED,    /* killed: an image that the kernel asks nobody about, by the operator's policy */
 	/* supervisor to control */
 	MESSAGE_ENDING,    /* the daemon ends in order: a closed socket is no attack */
 	MESSAGE_FOLDER,    /* value[0] watch, folder; fd: the inotify group, beside the first */
@@ -107,6 +109,18 @@ struct message_tamper {
 	char detail[256];
 };
 
+/* An image that was ended before its first instruction. */
+struct message_killed {
+	uint32_t flags;      /* of the process.exec, RINGFORT_EXEC_* */
+	uint32_t file_flags; /* RINGFORT_FILE_* */
+	uint32_t pid, ppid;
+	uint32_t uid, euid;
+	uint64_t start_ns;
+	uint64_t dev, ino;
+	char path[512];
+	char parent[256];
+};
+
 /* A folder whose files are ours. */
 struct message_folder {
 	char only[32];   /* beginning of the names that count; "": all */
@@ -132,6 +146,7 @@ struct message {
 	union {
 		struct message_solution solution;
 		struct message_tamper tamper;
+		struct message_killed killed;
 		struct message_folder folder;
 		struct message_scope scope;
 		char text[1024];

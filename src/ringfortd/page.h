@@ -21,6 +21,7 @@ struct page_type {
 struct page_numbers {
 	struct sensor_statistics statistics;
 	struct probe_footprint footprint;
+	struct probe_outside outside;
 	uint64_t subscribed;
 	uint64_t n_drains;
 	uint64_t vendor_programs; /* BPF programs that users of the solutions' range loaded */

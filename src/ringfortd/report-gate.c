@@ -2,6 +2,8 @@
 /* Report-gate - verdicts and the gate's numbers as JSON. */
 #include "ringfortd/report-gate.h"
 
+#include "ringfortd/outside.h"
+
 #include <ringfort/net.h>
 #include <stdio.h>
 #include <string.h>
@@ -237,7 +239,23 @@ static bool takes_part(const struct history_voice *voice)
 	       voice->n_net_refused;
 }
 
-void report_gate(struct json *json, const struct history_numbers *numbers,
+static void report_outside(struct json *json, const struct report_outside *outside)
+{
+	json_name(json, "outside");
+	json_begin_object(json);
+	for (uint32_t kind = 0; kind < _BACKSTOP_KIND_N; kind++) {
+		json_name(json, outside_name(kind));
+		json_begin_object(json);
+		json_name_string(json, "policy", outside_says(outside->says[kind]));
+		json_name_uint(json, "seen", outside->n_outside[kind]);
+		json_name_uint(json, "killed", outside->n_killed[kind]);
+		json_end_object(json);
+	}
+	json_name_bool(json, "can_kill", outside->can_kill);
+	json_end_object(json);
+}
+
+void report_gate(struct json *json, const struct history_numbers *numbers, const struct report_outside *outside,
 		 const struct report_names *names)
 {
 	json_begin_object(json);
@@ -257,6 +275,7 @@ void report_gate(struct json *json, const struct history_numbers *numbers,
 	json_name_uint(json, "unheld", numbers->n_unheld);
 	json_name_uint(json, "overflow", numbers->n_overflow);
 	json_name_uint(json, "unguarded", numbers->n_unguarded);
+	report_outside(json, outside);
 	json_name_uint(json, "unanswered", numbers->n_unanswered);
 	json_name_uint(json, "net_untold", numbers->n_net_untold);
 	json_name_uint(json, "pending", numbers->n_pending);

@@ -8,12 +8,20 @@
 #ifndef RINGFORT_RINGFORTD_REPORT_GATE_H
 #define RINGFORT_RINGFORTD_REPORT_GATE_H
 
+#include "event/backstop.h"
 #include "event/json.h"
 #include "gate/history.h"
 
 /* Names of the solutions by slot, NULL where there is none. */
 struct report_names {
 	const char *of[DECISION_VOICES];
+};
+
+/* Images that the kernel asks nobody about: what the operator says of each kind, and how many there were. */
+struct report_outside {
+	uint32_t says[BACKSTOP_KINDS]; /* enum backstop_policy */
+	uint64_t n_outside[BACKSTOP_KINDS], n_killed[BACKSTOP_KINDS];
+	bool can_kill; /* this kernel lets us */
 };
 
 /**
@@ -32,7 +40,7 @@ void report_held(struct json *json, const struct history_entry *entry, const str
 const char *report_hold_name(uint32_t hold);
 
 /** report_gate() - all numbers, and every solution that takes part or did */
-void report_gate(struct json *json, const struct history_numbers *numbers,
+void report_gate(struct json *json, const struct history_numbers *numbers, const struct report_outside *outside,
 		 const struct report_names *names);
 
 /** report_gate_disabled() - of a gate that is not started, in place of either */

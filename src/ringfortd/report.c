@@ -2,6 +2,7 @@
 /* Report - the state of everything, as the JSON that `ringfort status` and `doctor` show. */
 #include "ringfortd/control.h"
 
+#include "ringfortd/blocking.h"
 #include "ringfortd/report-gate.h"
 #include "ringfortd/report-tamper.h"
 
@@ -167,8 +168,49 @@ static const char *gate_state(const struct control *control)
 	return numbers.open ? "open" : "decides";
 }
 
+static bool takes_part(const struct history_numbers *numbers, uint32_t act)
+{
+	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
+		if (numbers->voices[slot].acts & 1u << act && !numbers->voices[slot].demoted)
+			return true;
+	return false;
+}
+
+static bool guards_scope(const struct history_numbers *numbers)
+{
+	for (uint32_t i = 0; i < HISTORY_SCOPES; i++)
+		if (numbers->scopes[i].path[0] && !numbers->scopes[i].why[0])
+			return true;
+	return false;
+}
+
+static struct blocking_host blocking_now(const struct control *control, const struct page_numbers *page)
+{
+	const struct config *config = control->role->config;
+	struct blocking_host host = { .trial = control->role->trial, .can_kill = page->outside.can_kill,
+				      .gate = BLOCKING_GATE_NONE };
+	struct history_numbers numbers;
+
+	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)
+		host.seen |= (uint64_t)(page->types[type].level == PROBE_NOTIFY) << type;
+	if (control->role->gate_disabled)
+		host.gate = BLOCKING_GATE_DISABLED;
+	if (!control->history)
+		return host;
+	history_read_numbers(control->history, &numbers);
+	host.gate = numbers.open ? BLOCKING_GATE_OPEN : BLOCKING_GATE_DECIDES;
+	host.exec_guarded = numbers.n_marks > 0;
+	host.open_guarded = guards_scope(&numbers);
+	host.exec_decided = takes_part(&numbers, RINGFORT_ACT_EXEC);
+	host.open_decided = takes_part(&numbers, RINGFORT_ACT_OPEN);
+	host.net_ruled = config_rules_net(config);
+	host.outside = config_outside(config);
+	return host;
+}
+
 void report_doctor(struct control *control, struct json *json)
 {
+	struct blocking_host blocking;
 	struct page_numbers numbers;
 
 	page_read(control->page, &numbers);
@@ -189,6 +231,8 @@ void report_doctor(struct control *control, struct json *json)
 		json_end_object(json);
 	}
 	json_end_array(json);
+	blocking = blocking_now(control, &numbers);
+	report_blocking(json, &blocking);
 	json_name_string(json, "gate", gate_state(control));
 	json_name(json, "kernel");
 	json_begin_object(json);

@@ -182,7 +182,7 @@ static void on_message(evutil_socket_t fd, short what, void *userdata)
 		control_end(control, "cannot read messages", r);
 }
 
-/* It says when something of ours was tampered with.  What follows from its end is the supervisor's to say. */
+/* It says when something of ours was tampered with, and what was killed by policy.  What follows from its end is the supervisor's to say. */
 static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 {
 	struct control *control = userdata;
@@ -195,6 +195,8 @@ static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 			close_fd(fds[i]);
 		if (message.kind == MESSAGE_TAMPER)
 			tamper_tell(control, &message.tamper);
+		else if (message.kind == MESSAGE_KILLED)
+			killed_tell(control, &message.killed);
 	}
 	if (r < 0)
 		event_del(event_base_get_running_event(control->base));

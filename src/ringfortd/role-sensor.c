@@ -12,6 +12,7 @@
 #include "ring/broadcast.h"
 #include "ringfortd/drop.h"
 #include "ringfortd/message.h"
+#include "ringfortd/outside.h"
 #include "ringfortd/page.h"
 #include "ringfortd/sensor-tamper.h"
 #include "ringfortd/vendor-bpf.h"
@@ -28,6 +29,7 @@
 #define PAGE_INTERVAL_NS 100000000ull
 #define TICK_MS 400
 #define WAKE_EVENTS 1024
+#define KILLED_A_TICK 10   /* are told: a flood of them shall not fill the socket that tampering is told by */
 #define MESSAGES_A_TURN 64 /* of control: events have their turn however many it sends */
 
 struct slot {
@@ -51,6 +53,7 @@ struct sensor_loop {
 	struct page_numbers numbers;
 	uint64_t page_ns;
 	struct sensor_tamper tamper;
+	unsigned int n_killed; /* told since the last tick */
 	int result;
 };
 
@@ -104,6 +107,18 @@ static void emit(void *userdata, const struct ringfort_event *event)
 		wake_readers(loop);
 }
 
+static void on_killed(void *userdata, const struct ringfort_event *event)
+{
+	struct message message = { .kind = MESSAGE_KILLED };
+	struct sensor_loop *loop = userdata;
+
+	if (loop->n_killed++ >= KILLED_A_TICK)
+		return;
+	outside_killed(&message.killed, event);
+	if (message_send_fd(loop->role->control_fd, &message, NULL, 0) < 0)
+		return; /* held up: the numbers tell it */
+}
+
 static void tell_numbers(struct sensor_loop *loop, bool force)
 {
 	struct page_numbers *numbers = &loop->numbers;
@@ -114,6 +129,7 @@ static void tell_numbers(struct sensor_loop *loop, bool force)
 	loop->page_ns = now;
 	numbers->n_drains++;
 	sensor_statistics(loop->sensor, &numbers->statistics);
+	sensor_outside(loop->sensor, &numbers->outside);
 	page_write(loop->page, numbers);
 }
 
@@ -170,6 +186,7 @@ static void on_tick(evutil_socket_t fd, short what, void *userdata)
 	struct sensor_loop *loop = userdata;
 	int r;
 
+	loop->n_killed = 0;
 	r = sensor_tamper_look(&loop->tamper, loop->sensor);
 	if (r < 0) {
 		end(loop, "cannot tell of tampering", r == -EPIPE ? 0 : r);
@@ -354,7 +371,7 @@ static int open_sensor(struct sensor_loop *loop)
 {
 	const struct config *config = loop->role->config;
 	static const char *env[CONFIG_MAX_ENVIRONMENT];
-	struct sensor_options options = { .emit = emit, .userdata = loop };
+	struct sensor_options options = { .emit = emit, .killed = on_killed, .userdata = loop };
 
 	for (uint32_t i = 0; i < config->n_environment; i++)
 		env[i] = config->environment[i];
@@ -393,6 +410,19 @@ static int open_loop(struct sensor_loop *loop)
 	if (!source || event_add(source, NULL) < 0)
 		return -ENOMEM;
 	return 0;
+}
+
+/* The operator wants images to be killed, and this kernel lets us not. */
+static void complain_of_policy(const struct sensor_loop *loop)
+{
+	struct probe_outside outside;
+	bool kill = false;
+
+	for (uint32_t kind = 0; kind < _BACKSTOP_KIND_N; kind++)
+		kill |= loop->role->config->gate_outside[kind] == BACKSTOP_KILL;
+	sensor_outside(loop->sensor, &outside);
+	if (kill && !outside.can_kill)
+		log_error("this kernel lets no program of ours send a signal: what gate: outside: wants killed is only reported");
 }
 
 /* For the gate, which may be there. */
@@ -435,6 +465,7 @@ int role_sensor(const struct sensor_role *role)
 		return 1;
 	}
 	describe(&loop);
+	complain_of_policy(&loop);
 	hand_backstop(&loop);
 	r = open_loop(&loop);
 	if (r < 0) {

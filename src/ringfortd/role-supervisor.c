@@ -205,6 +205,7 @@ static pid_t start_control(const struct supervisor *supervisor, const struct han
 				     .uid = control_uid(supervisor->config),
 				     .gid = control_uid(supervisor->config),
 				     .gate_disabled = supervisor->gate.disabled,
+				     .trial = supervisor->trial,
 				     .config = supervisor->config };
 	pid_t pid = fork();
 
@@ -474,6 +475,7 @@ static int start(struct supervisor *supervisor, struct hand_over *hand)
 		r = gate_keeper_open(&supervisor->gate, supervisor);
 	if (r < 0)
 		return r;
+	trial_run(&supervisor->trial, cgroup_unified_path());
 	r = start_roles(supervisor, hand);
 	if (r < 0)
 		return r;

@@ -9,6 +9,7 @@
 #ifndef RINGFORT_RINGFORTD_ROLE_H
 #define RINGFORT_RINGFORTD_ROLE_H
 
+#include "gate/trial.h"
 #include "host/config.h"
 
 #include <stdint.h>
@@ -39,6 +40,7 @@ struct control_role {
 	gid_t gid;
 	int print;       /* findings also to standard output */
 	int gate_disabled; /* on the kernel's command line */
+	struct trial trial; /* of what the gate needs of the kernel */
 	const struct config *config;
 };
 

@@ -8,6 +8,7 @@
 #ifndef RINGFORT_RINGFORTD_SUPERVISOR_H
 #define RINGFORT_RINGFORTD_SUPERVISOR_H
 
+#include "gate/trial.h"
 #include "host/cgroup.h"
 #include "host/config.h"
 #include "host/manifest.h"
@@ -97,6 +98,7 @@ struct supervisor {
 	struct unit *units[MESSAGE_SLOTS];
 	uint32_t n_units;
 	struct gate_keeper gate;
+	struct trial trial; /* of what the gate needs of the kernel */
 	struct service service;
 	struct process_watch watch;
 	pid_t selftest_pid;

@@ -15,6 +15,7 @@
 static struct control control;
 static struct control_role role;
 static struct history *gate; /* the gate's side of what control reads */
+static struct config config;
 static int supervisor_end;
 static enum history_hold gate_says; /* how the gate ends a hold when it is told the operator's word */
 static char answer[65536]; /* the JSON lines of the last one */
@@ -29,6 +30,10 @@ static void set_up(void)
 	role.supervisor_fd = ends[0];
 	supervisor_end = ends[1];
 	role.sensor_fd = role.journald_fd = -1;
+	assert(page_create(&writer, &reader) == 0 && page_open(&control.page, reader, 0) == 0);
+	close(writer);
+	close(reader);
+	role.config = &config;
 	control.role = &role;
 	control.base = event_base_new();
 	assert(history_create(&writer, &reader) == 0);

@@ -195,6 +195,10 @@ static void what_a_broken_gate_wrote_is_not_believed(void)
 	history_close(history);
 }
 
+static const struct report_outside outside = {
+	.says = { BACKSTOP_KILL, BACKSTOP_REPORT, 77 }, .n_outside = { 5, 3 }, .n_killed = { 4 }, .can_kill = true,
+};
+
 static struct history_numbers some_numbers(void)
 {
 	return (struct history_numbers){
@@ -217,12 +221,15 @@ static void the_numbers_of_the_gate_are_told_with_those_who_take_part(void)
 	struct history_numbers numbers = some_numbers();
 
 	json_reset(&json);
-	report_gate(&json, &numbers, &names);
+	report_gate(&json, &numbers, &outside, &names);
 	expect("{\"open\":false,\"marks\":7,\"refused\":[{\"path\":\"/mnt/\\\"x\",\"why\":\"it waits\"}],"
 	       "\"scopes\":[{\"path\":\"/srv\",\"filesystem\":false,\"folders\":20,\"why\":\"\"},"
 	       "{\"path\":\"/data\",\"filesystem\":true,\"folders\":0,\"why\":\"it is gone\"}],"
 	       "\"asked\":100,\"at_once\":60,\"critical\":9,\"cached\":25,\"decided\":15,"
-	       "\"denied\":4,\"overridden\":1,\"expired\":2,\"held\":22,\"unheld\":23,\"overflow\":3,\"unguarded\":8,\"unanswered\":5,\"net_untold\":21,\"pending\":6,\"holding\":24,"
+	       "\"denied\":4,\"overridden\":1,\"expired\":2,\"held\":22,\"unheld\":23,\"overflow\":3,\"unguarded\":8,"
+	       "\"outside\":{\"memfd\":{\"policy\":\"kill\",\"seen\":5,\"killed\":4},"
+	       "\"user_mount\":{\"policy\":\"report\",\"seen\":3,\"killed\":0},"
+	       "\"elsewhere\":{\"policy\":\"unknown\",\"seen\":0,\"killed\":0},\"can_kill\":true},\"unanswered\":5,\"net_untold\":21,\"pending\":6,\"holding\":24,"
 	       "\"restarts\":8,\"since\":\"2024-07-19T04:09:00.000000042Z\",\"solutions\":["
 	       "{\"name\":\"yara\",\"acts\":[\"process.exec\",\"file.open\"],\"mode\":\"enforce\","
 	       "\"miss\":\"fail-closed\",\"demoted\":true,\"asked\":15,\"allowed\":7,\"denied\":4,\"late\":2,"
@@ -235,7 +242,7 @@ static void who_took_part_and_who_is_not_asked_yet_are_told_too(void)
 	struct history_numbers numbers = { .open = 1, .voices[2].n_asked = 1, .voices[63].acts = 1 };
 
 	json_reset(&json);
-	report_gate(&json, &numbers, &names);
+	report_gate(&json, &numbers, &outside, &names);
 	expect_part("{\"open\":true,");
 	expect_part("\"since\":null,");
 	expect_part("{\"name\":\"slot 2\",\"acts\":[],");

@@ -27,8 +27,8 @@ static void complete(struct emitter *emitter, struct ringfort_event *event,
 	}
 }
 
-bool emit_record(struct emitter *emitter, const struct probe_record *record,
-		 const struct followed *followed)
+struct ringfort_event *emit_make(struct emitter *emitter, const struct probe_record *record,
+				 const struct followed *followed)
 {
 	const struct process *process = followed->process;
 	struct assemble_context context = {
@@ -43,9 +43,19 @@ bool emit_record(struct emitter *emitter, const struct probe_record *record,
 	struct ringfort_event *event = assemble_begin(emitter->assembler, record, &context);
 
 	if (!event)
-		return false;
+		return NULL;
 	complete(emitter, event, followed);
 	assemble_end(emitter->assembler);
+	return event;
+}
+
+bool emit_record(struct emitter *emitter, const struct probe_record *record,
+		 const struct followed *followed)
+{
+	struct ringfort_event *event = emit_make(emitter, record, followed);
+
+	if (!event)
+		return false;
 	/* What the sensor adds of its own (loss, file.modify) is stamped when it is read, and a record
 	 * that was just being written then may be some µs older. */
 	if (event->monotonic_ns < emitter->emitted_ns) {

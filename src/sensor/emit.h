@@ -40,6 +40,14 @@ void emitter_done(struct emitter *emitter);
 /** emit_wanted() - is the type subscribed? */
 bool emit_wanted(const struct emitter *emitter, uint32_t type);
 
+/**
+ * emit_make() - the event of a record that assemble_check() has passed, not emitted and not numbered
+ *
+ * Return: the event, until the next one is made, or NULL when it could not be made.
+ */
+struct ringfort_event *emit_make(struct emitter *emitter, const struct probe_record *record,
+				 const struct followed *followed);
+
 /** emit_record() - a record that assemble_check() has passed; whether the event could be made */
 bool emit_record(struct emitter *emitter, const struct probe_record *record,
 		 const struct followed *followed);

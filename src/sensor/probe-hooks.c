@@ -12,6 +12,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -106,6 +107,27 @@ static int try_function(const char *function)
 		return -errno;
 	attached = bpf_raw_tracepoint_open(NULL, program);
 	return attached < 0 ? -errno : 0;
+}
+
+int probe_try_signal(void)
+{
+	struct bpf_insn signal[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = SIGKILL },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_send_signal },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_RAW_TP);
+	_cleanup_(closep) int program = -1;
+	int id = libbpf_find_vmlinux_btf_id("sched_process_exec", BPF_TRACE_RAW_TP);
+
+	if (id < 0)
+		return id;
+	options.attach_btf_id = (uint32_t)id;
+	/* Loaded, attached to nothing. */
+	program = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "Dual BSD/GPL", signal,
+				sizeof(signal) / sizeof(signal[0]), &options);
+	return program < 0 ? -errno : 0;
 }
 
 /* 0, or why not. */

@@ -3,6 +3,7 @@
 #ifndef RINGFORT_SENSOR_PROBE_INTERNAL_H
 #define RINGFORT_SENSOR_PROBE_INTERNAL_H
 
+#include "event/backstop.h"
 #include "sensor/bpf/calls.h"
 #include "sensor/probe.h"
 #include "sensor/ringbuf.h"
@@ -42,6 +43,7 @@ struct probe {
 	uint64_t counted;         /* by all counters, when they were looked at last */
 	struct probe_counters *counters;
 	size_t counters_bytes;
+	const struct backstop *backstop; /* its numbers, without the entries */
 	void (*log)(void *userdata, const char *message);
 	void *userdata;
 };
@@ -53,6 +55,9 @@ void probe_log(const struct probe *probe, const char *format, ...)
 /** probe_hooks_choose() - before loading: keep of each hook the program that fits this kernel */
 int probe_hooks_choose(struct probe *probe);
 void probe_hooks_detach(struct probe *probe);
+
+/** probe_try_signal() - may a program like ours end who acts?  0, or why not */
+int probe_try_signal(void);
 
 /** probe_hook_attached() - does the kernel still know the link by our descriptor? */
 bool probe_hook_attached(const struct probe *probe, size_t index);

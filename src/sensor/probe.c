@@ -72,6 +72,10 @@ static int configure(struct probe *probe, const struct probe_options *options)
 		}
 	}
 	bpf->rodata->host_mnt_ns = options->host_mnt_ns;
+	r = probe_try_signal();
+	bpf->rodata->can_kill = r == 0;
+	if (r < 0)
+		probe_log(probe, "cannot end images before they run: %s", strerror(-r));
 	if (options->denials_fd > 0) {
 		r = bpf_map__reuse_fd(bpf->maps.denials, options->denials_fd);
 		if (r < 0)
@@ -126,6 +130,18 @@ static int map_counters(struct probe *probe)
 	return 0;
 }
 
+/* The entries are the gate's. */
+static int map_backstop(struct probe *probe)
+{
+	void *map = mmap(NULL, offsetof(struct backstop, entries), PROT_READ, MAP_SHARED,
+			 bpf_map__fd(probe->bpf->maps.backstops), 0);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	probe->backstop = map;
+	return 0;
+}
+
 static int open_ring(struct probe *probe, struct ringbuf **ret_ring, struct bpf_map *map)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -172,6 +188,8 @@ int probe_new(struct probe **ret_probe, const struct probe_options *options)
 	if (r < 0)
 		return r;
 	r = map_counters(probe);
+	if (r == 0)
+		r = map_backstop(probe);
 	if (r < 0)
 		return r;
 	*ret_probe = take_ptr(probe);
@@ -185,6 +203,8 @@ struct probe *probe_free(struct probe *probe)
 	probe_hooks_detach(probe);
 	if (probe->counters)
 		munmap(probe->counters, probe->counters_bytes);
+	if (probe->backstop)
+		munmap((void *)probe->backstop, offsetof(struct backstop, entries));
 	ringbuf_free(probe->rare);
 	ringbuf_free(probe->bulk);
 	close_fd(probe->epoll_fd);
@@ -283,6 +303,17 @@ const struct probe_counters *probe_counters(const struct probe *probe, unsigned 
 int probe_backstop_fd(const struct probe *probe)
 {
 	return bpf_map__fd(probe->bpf->maps.backstops);
+}
+
+void probe_outside(const struct probe *probe, struct probe_outside *ret_outside)
+{
+	struct probe_outside outside = { .can_kill = probe->bpf->rodata->can_kill };
+
+	for (uint32_t kind = 0; kind < _BACKSTOP_KIND_N; kind++) {
+		outside.n_outside[kind] = __atomic_load_n(&probe->backstop->n_outside[kind], __ATOMIC_RELAXED);
+		outside.n_killed[kind] = __atomic_load_n(&probe->backstop->n_killed[kind], __ATOMIC_RELAXED);
+	}
+	*ret_outside = outside;
 }
 
 const struct probe_env *probe_env(const struct probe *probe)

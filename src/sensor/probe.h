@@ -12,6 +12,7 @@
 #ifndef RINGFORT_SENSOR_PROBE_H
 #define RINGFORT_SENSOR_PROBE_H
 
+#include "event/backstop.h"
 #include "sensor/bpf/record.h"
 
 #include <stdbool.h>
@@ -73,6 +74,15 @@ const struct probe_counters *probe_counters(const struct probe *probe, unsigned 
 
 /** probe_backstop_fd() - the map that the gate writes (event/backstop.h); the probe's */
 int probe_backstop_fd(const struct probe *probe);
+
+/* Images that the kernel asks nobody about, since probe_new(); by enum backstop_kind. */
+struct probe_outside {
+	uint64_t n_outside[BACKSTOP_KINDS];
+	uint64_t n_killed[BACKSTOP_KINDS];
+	uint32_t can_kill; /* 0: this kernel does not let our program, whatever the policy says */
+};
+
+void probe_outside(const struct probe *probe, struct probe_outside *ret_outside);
 
 /** probe_env() - the variables that process.exec reports, as long as the probe lives */
 const struct probe_env *probe_env(const struct probe *probe);

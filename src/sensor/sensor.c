@@ -78,6 +78,20 @@ static bool is_own_modify(const struct probe_record *record)
 	return record->type == ringfort_type_file_modify && record->pid == (uint32_t)getpid();
 }
 
+/* Nobody need have subscribed to what our own program did. */
+static void tell_killed(struct sensor *sensor, const struct probe_record *record, const struct followed *followed)
+{
+	const struct ringfort_process_exec *exec = (const void *)(record + 1);
+	const struct ringfort_event *event;
+
+	if (record->type != ringfort_type_process_exec || !(exec->flags & 1u << RINGFORT_EXEC_KILLED) ||
+	    !sensor->options.killed)
+		return;
+	event = emit_make(&sensor->emitter, record, followed);
+	if (event)
+		sensor->options.killed(sensor->options.userdata, event);
+}
+
 static void handle_record(struct sensor *sensor, const struct probe_record *record)
 {
 	struct followed followed;
@@ -99,6 +113,7 @@ static void handle_record(struct sensor *sensor, const struct probe_record *reco
 		return;
 	}
 	follow_record(sensor->follow, record, &followed);
+	tell_killed(sensor, record, &followed);
 	ours = canary_is(&sensor->canary, record) || is_own_modify(record);
 	if (!emit_wanted(&sensor->emitter, type) || followed.unchanged || ours)
 		sensor->emitter.loss.n_excluded[type]++;
@@ -483,6 +498,11 @@ void sensor_describe(const struct sensor *sensor, uint32_t type,
 int sensor_footprint(const struct sensor *sensor, struct probe_footprint *ret_footprint)
 {
 	return probe_footprint(sensor->probe, ret_footprint);
+}
+
+void sensor_outside(const struct sensor *sensor, struct probe_outside *ret_outside)
+{
+	probe_outside(sensor->probe, ret_outside);
 }
 
 int sensor_backstop_fd(const struct sensor *sensor)

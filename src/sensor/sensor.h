@@ -29,6 +29,8 @@ struct sensor_options {
 	uint32_t grace_ms;          /* how long exited processes are kept; 0 for the default of 30000 */
 	/* The event lives until emit returns; its size is a multiple of 8, at most RINGFORT_MAX_EVENT. */
 	void (*emit)(void *userdata, const struct ringfort_event *event);
+	/* A process.exec whose image was killed by policy, whoever has subscribed; may be NULL. */
+	void (*killed)(void *userdata, const struct ringfort_event *event);
 	void *userdata;
 };
 
@@ -88,6 +90,8 @@ void sensor_describe(const struct sensor *sensor, uint32_t type,
 		     struct probe_description *ret_description);
 /** sensor_backstop_fd() - see probe_backstop_fd() */
 int sensor_backstop_fd(const struct sensor *sensor);
+/** sensor_outside() - see probe_outside() */
+void sensor_outside(const struct sensor *sensor, struct probe_outside *ret_outside);
 int sensor_footprint(const struct sensor *sensor, struct probe_footprint *ret_footprint);
 
 #endif

@@ -204,6 +204,63 @@ static void an_image_in_memory_is_told(void **state)
 	assert_memory_equal(text(record, exec->called), "/dev/fd/", 8);
 }
 
+/* What the probe kills it kills on the whole host: of a user whom nobody else is. */
+static void act_exec_memfd_as_nobody_else(void *argument)
+{
+	const uid_t uid = *(const uid_t *)argument;
+
+	if (setresuid(uid, uid, uid) < 0)
+		_exit(98);
+	act_exec_memfd(NULL);
+}
+
+static void expect_policed(const struct backstop_reach *reach, uint32_t policy, bool seen, bool killed)
+{
+	struct backstop *backstop = mmap(NULL, sizeof(*backstop), PROT_READ | PROT_WRITE, MAP_SHARED,
+					 probe_backstop_fd(probe), 0);
+	const uint32_t flags = seen ? 1u << RINGFORT_EXEC_OUTSIDE : 0;
+	const struct ringfort_process_exec *exec;
+	uid_t uid = (uid_t)(1700000000 + getpid());
+	struct probe_outside before, after;
+	pid_t pid;
+
+	assert_true(backstop != MAP_FAILED);
+	backstop->reach = *reach;
+	backstop->says = BACKSTOP_SAYS(BACKSTOP_MEMFD, policy);
+	probe_outside(probe, &before);
+	pid = perform(TYPE(process_exec), act_exec_memfd_as_nobody_else, &uid);
+	probe_outside(probe, &after);
+	backstop->says = 0;
+	munmap(backstop, sizeof(*backstop));
+	exec = body_of(the_record(ringfort_type_process_exec, pid, 0));
+	assert_int_equal(WIFSIGNALED(last_status()) ? WTERMSIG(last_status()) : 0, killed ? SIGKILL : 0);
+	assert_int_equal(exec->flags & (1u << RINGFORT_EXEC_OUTSIDE | 1u << RINGFORT_EXEC_KILLED),
+			 flags | (killed ? 1u << RINGFORT_EXEC_KILLED : 0));
+	assert_int_equal(after.n_outside[BACKSTOP_MEMFD] - before.n_outside[BACKSTOP_MEMFD], seen);
+	assert_int_equal(after.n_killed[BACKSTOP_MEMFD] - before.n_killed[BACKSTOP_MEMFD], killed);
+}
+
+static void an_image_in_memory_is_killed_where_the_policy_says_so_of_its_user(void **state)
+{
+	const uint64_t uid = 1700000000 + (uint64_t)getpid();
+	struct backstop_reach reach = { .uid_first = uid, .uid_last = uid };
+	struct probe_outside outside;
+	struct stat ns;
+
+	probe_outside(probe, &outside);
+	expect_policed(&reach, BACKSTOP_IGNORE, false, false);
+	expect_policed(&reach, BACKSTOP_REPORT, true, false);
+	expect_policed(&reach, BACKSTOP_KILL, true, outside.can_kill);
+	reach.uid_first = uid + 1;
+	reach.uid_last = uid + 2;
+	expect_policed(&reach, BACKSTOP_KILL, false, false);
+	/* In a container the probe has another number for us. */
+	if (stat("/proc/self/ns/pid", &ns) < 0 || ns.st_ino != 0xeffffffc)
+		return;
+	reach = (struct backstop_reach){ .uid_first = uid, .uid_last = uid, .supervisor = (uint64_t)getpid() };
+	expect_policed(&reach, BACKSTOP_KILL, true, false);
+}
+
 static void act_exec_long(void *argument)
 {
 	static char argument_bytes[20000];
@@ -550,6 +607,7 @@ int main(void)
 		cmocka_unit_test(a_shell_on_a_socket_can_be_told),
 		cmocka_unit_test(a_script_is_told_with_its_interpreter),
 		cmocka_unit_test(an_image_in_memory_is_told),
+		cmocka_unit_test(an_image_in_memory_is_killed_where_the_policy_says_so_of_its_user),
 		cmocka_unit_test(long_arguments_are_cut_and_said_to_be),
 		cmocka_unit_test(failed_execs_are_told_with_their_error),
 		cmocka_unit_test(a_secure_exec_is_told),

@@ -44,6 +44,9 @@
 #define O_LARGEFILE 0100000
 #define O_PATH 010000000
 #define O_TMPFILE_BIT 020000000
+#define PF_KTHREAD 0x200000
+#define SIGKILL 9
+#define FUSE_SUPER_MAGIC 0x65735546
 #define FMODE_WRITE 0x2
 #define FMODE_OPENED 0x80000
 #define FMODE_CREATED 0x100000
@@ -88,12 +91,19 @@ struct mnt_namespace {
 	struct ns_common ns;
 };
 
+struct user_namespace {
+	int level;
+};
+
 struct super_block {
 	uint32_t s_dev;
+	unsigned long s_magic;
+	struct user_namespace *s_user_ns;
 };
 
 struct inode {
 	uint16_t i_mode;
+	kuid_t i_uid;
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
@@ -226,6 +236,7 @@ struct css_set {
 
 struct task_struct {
 	struct thread_info thread_info;
+	unsigned int flags;
 	struct mm_struct *mm;
 	int pid;
 	int tgid;
