@@ -127,6 +127,7 @@ static const struct command commands[] = {
 	  "A solution that misses too often is demoted: for a while it is not asked.\n"
 	  "LATE, FULL and GONE are its misses, for which its miss mode stood; AFTER are answers that\n"
 	  "came when another had already denied, which is no fault; WRONG are answers to nothing.\n"
+	  "SELF-HARM are denials of what the host needs ('ringfort critical'), let through all the same.\n"
 	  "\n"
 	  "Exit code: 0, 1 ringfortd refused, or status found the gate off or a solution demoted,\n"
 	  "3 not running, 4 no permission.\n"

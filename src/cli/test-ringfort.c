@@ -707,7 +707,7 @@ static void why_asks_about_paths_from_the_root_on_and_follows_no_link(void)
 	"{" more "\"open\":" open ",\"marks\":7,\"asked\":100,\"at_once\":60,\"expired\":2,\"restarts\":8," \
 	"\"since\":\"2024-07-19T04:09:00.000000042Z\",\"solutions\":[{\"name\":\"yara\",\"acts\":[\"process.exec\"," \
 	"\"file.open\"],\"mode\":\"enforce\",\"miss\":\"fail-closed\",\"demoted\":" demoted ",\"asked\":15," \
-	"\"allowed\":7,\"denied\":4,\"late\":2,\"full\":1,\"gone\":0,\"after\":3,\"wrong\":13},{\"name\":\"net\"," \
+	"\"allowed\":7,\"denied\":4,\"late\":2,\"full\":1,\"gone\":0,\"after\":3,\"wrong\":13,\"self_harm\":6},{\"name\":\"net\"," \
 	"\"acts\":[],\"net_rules\":12,\"net_denied\":34,\"net_shadow\":0,\"net_refused\":1},{\"name\":\"old\"," \
 	"\"acts\":[],\"mode\":\"shadow\",\"miss\":\"fail-open\",\"demoted\":false,\"asked\":1}]}"
 
@@ -759,7 +759,7 @@ static void gate_status_fails_when_it_is_open_or_somebody_is_demoted(void)
 	expect_in(output, "\n  100  questions of the kernel\n   60  answered at once");
 	expect_in(output, "\n    2  decided by the deadline\n");
 	expect_in(output, "  yara      asked  process.exec,file.open  enforce  fail-closed     15        7       4     2     1"
-			  "     0      3     13\n");
+			  "     0      3     13          6\n");
 	expect_in(output, "\n  net       rules  -  ");
 	expect_in(output, "\n  SOLUTION  NET-RULES  DENIED  IN-SHADOW  REFUSED\n  net              12      34          0        1\n");
 	expect_in(output, "  old       left   -                       shadow   fail-open        1 ");

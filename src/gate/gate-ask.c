@@ -90,23 +90,17 @@ static void decide_unasked(struct gate *gate, const struct fan_event *event, con
 	gate_record(gate, &question);
 }
 
-static void ask(struct gate *gate, const struct fan_event *event, const struct file *file,
+/* To everybody who takes part. */
+static void put(struct gate *gate, struct question *question, const struct fan_event *event, const struct file *file,
 		struct voter *const voters[], uint32_t n)
 {
-	struct question *question = begin(gate);
 	struct voter_question asked = { .act = event->act, .pid = event->pid, .fd = event->fd, .file = file,
 					.path = &gate->path };
 
-	if (!question) {
-		decide_unasked(gate, event, file, voters, n);
-		return;
-	}
 	describe(gate, question, event, file);
-	question->fd = event->fd;
 	question->deadline_ns = gate->now_ns + gate->options.deadline_ms * 1000000ull;
 	if (gate->options.soft_ms && gate->options.soft_ms < gate->options.deadline_ms)
 		question->soft_ns = gate->now_ns + gate->options.soft_ms * 1000000ull;
-	gate->n_waiting++;
 	asked.id = question->id;
 	asked.deadline_ns = question->deadline_ns;
 	asked.flags = question->foreign_ns ? RINGFORT_REQUEST_FOREIGN_NS : 0;
@@ -117,9 +111,47 @@ static void ask(struct gate *gate, const struct fan_event *event, const struct f
 	for (uint32_t i = 0; i < n; i++)
 		if (voter_ask(voters[i], &asked) < 0) {
 			question->voices[i].answer = DECISION_FULL;
-			gate_missed(gate, voters[i]->terms.slot, DECISION_FULL);
+			if (!question->behind)
+				gate_missed(gate, voters[i]->terms.slot, DECISION_FULL);
 		}
 	gate->numbers->n_pending = questions_n(gate->questions);
+}
+
+static void ask(struct gate *gate, const struct fan_event *event, const struct file *file,
+		struct voter *const voters[], uint32_t n)
+{
+	struct question *question = begin(gate);
+
+	if (!question) {
+		decide_unasked(gate, event, file, voters, n);
+		return;
+	}
+	question->fd = event->fd;
+	gate->n_waiting++;
+	put(gate, question, event, file, voters, n);
+	gate_advance(gate, question);
+}
+
+/*
+ * What the host needs was let through.  Would anybody have denied it?  An operator shall know before he
+ * lets solutions decide about such files as well, so they are asked when nobody waits any more: once for
+ * each file and generation, and only where no opener wants the place.  They are not told that it is so.
+ */
+static void ask_behind(struct gate *gate, const struct fan_event *event, const struct file *file,
+		       struct voter *const voters[], uint32_t n)
+{
+	struct cache_key key = gate_cache_key(file, event->act);
+	struct cache_value value = { .generation = gate->generation, .time_ns = gate->now_ns };
+	struct question *question;
+
+	if (cache_find(gate->asked_behind, &key, gate->generation, &value))
+		return;
+	question = question_begin(gate->questions);
+	if (!question)
+		return;
+	cache_put(gate->asked_behind, &key, &value);
+	question->behind = true;
+	put(gate, question, event, file, voters, n);
 	gate_advance(gate, question);
 }
 
@@ -183,7 +215,10 @@ static void handle(struct gate *gate, const struct fan_event *event)
 	}
 	if (!gate->options.deny_critical && gate_critical(gate, &file)) {
 		gate->numbers->n_critical++;
-		gate_at_once(gate, event->fd);
+		gate->numbers->n_at_once++;
+		gate_answer(gate, event->fd, &file, RINGFORT_VERDICT_ALLOW);
+		ask_behind(gate, event, &file, voters, n);
+		close(event->fd);
 		return;
 	}
 	if (!answer_from_table(gate, event, &file))

@@ -2,7 +2,8 @@
 /*
  * Gate - from the kernel's question to the answer.
  *
- *   fan_read -> ours, the kernel's, critical, nobody to ask?  -> allow, at once
+ *   fan_read -> ours, the kernel's, nobody to ask?            -> allow, at once
+ *            -> critical?                                     -> likewise; behind that they are asked all the same
  *            -> the same file as before?                      -> as before (cache.h)
  *            -> every solution that takes part is asked       -> question.h
  *   answers, deadlines -> decision_make -> fan_answer -> then: remember, history, numbers
@@ -28,6 +29,7 @@ struct gate;
 enum gate_news {
 	GATE_DENIED,     /* entry */
 	GATE_OVERRIDDEN, /* entry: somebody denied what the host needs */
+	GATE_SELF_HARM,  /* slot: who, in shadow too */
 	GATE_DEMOTED,    /* slot: the circuit breaker of a solution opened */
 	GATE_OVERFLOW,   /* the kernel's queue was full, or it could not open a file (and denied it) */
 	GATE_UNMARKED,   /* slot: the place whose mark somebody had taken away */

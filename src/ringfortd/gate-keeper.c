@@ -233,6 +233,8 @@ static void on_heard(evutil_socket_t fd, short what, void *userdata)
 			tell_guards(keeper);
 		else if (message.kind == MESSAGE_DEMOTED && message.slot < keeper->supervisor->n_units)
 			unit_demoted(keeper->supervisor->units[message.slot]);
+		else if (message.kind == MESSAGE_HARMS && message.slot < keeper->supervisor->n_units)
+			unit_harms(keeper->supervisor->units[message.slot]);
 		else if (message.kind == MESSAGE_UNMARKED)
 			tell_unmarked(keeper, message.value[0]);
 	}

@@ -39,6 +39,7 @@ enum message_kind {
 	MESSAGE_ALIVE,    /* a few times a second */
 	MESSAGE_MOUNTED,  /* the host's mounts changed: guard again */
 	MESSAGE_DEMOTED,  /* slot: its circuit breaker opened */
+	MESSAGE_HARMS,    /* slot: it denied what the host needs; seldom said, counted in the history */
 	MESSAGE_UNMARKED, /* value[0] place: somebody had taken its mark away; it is there again */
 	/* control to supervisor, and on to the gate */
 	MESSAGE_GATE,     /* value[0] ticket, value[1] 1: let everything through, 0: decide again */

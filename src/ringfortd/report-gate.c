@@ -134,6 +134,7 @@ static void report_voice(struct json *json, const struct history_voice *voice, u
 	json_name_uint(json, "gone", voice->n_gone);
 	json_name_uint(json, "after", voice->n_after);
 	json_name_uint(json, "wrong", voice->n_wrong);
+	json_name_uint(json, "self_harm", voice->n_self_harm);
 	json_name_uint(json, "net_rules", voice->n_net_rules);
 	json_name_uint(json, "net_denied", voice->n_net_denied);
 	json_name_uint(json, "net_shadow", voice->n_net_shadow);
