@@ -153,6 +153,31 @@ def self_harm():
         figure(f"longest {max(s for _, s in seconds) * 1000:.0f} ms beside one who denies, {quick * 1000:.0f} ms beside one who hangs")
 
 
+@case("`critical list` tells what the gate goes by, with a daemon as without: rows, reasons, who could change a file")
+def critical_list():
+    scratch = Scratch()
+    os.mkdir(f"{scratch.path}/d")
+    with Guard([judge("mine", "allow"), judge("theirs", "allow")], scratch, folder=f"{scratch.path}/d") as daemon:
+        done = daemon.cli("critical", "list", "--json")
+        held = json.loads(done.stdout)
+        rows = {row["path"]: row for row in held["rows"]}
+        equal(held["from"], "ringfortd", "told by")
+        program = f"{daemon.folder}/packages/mine/program"
+        equal((rows[program]["state"], rows[program]["ino"]), ("matched", os.stat(program).st_ino), "ours")
+        equal((rows["/bin/sh"]["state"], rows["/bin/sh"]["ino"]), ("matched", os.stat("/bin/sh").st_ino), "the shell")
+        require(all(row["reason"] for row in held["rows"]) and held["files"] > 10, held)
+        # The set is looked up again when the gate begins anew.
+        os.chmod(f"{daemon.folder}/packages/theirs/program", 0o777)
+        os.kill(daemon.roles()["gate"], signal.SIGKILL)
+        lib.wait_until(lambda: "writable for others" in daemon.cli("critical").stdout, 5, "a file that others could write to")
+        equal(daemon.cli("critical").returncode, 1, "exit status then")
+    alone = subprocess.run([lib.CLI, "--socket", f"{daemon.folder}/none", "critical", "--json"], capture_output=True, text=True)
+    found = json.loads(alone.stdout)
+    equal((found["from"], found["version"]), ("host", held["version"]), "told by, without a daemon")
+    equal([row for row in found["rows"] if row["path"] == "/bin/sh"], [rows["/bin/sh"]], "the row of the shell")
+    figure(f"version {held['version']}: {held['files']} files here")
+
+
 # ---- bad solutions -------------------------------------------------------------------------------
 
 

@@ -54,5 +54,6 @@ int command_doctor(struct cli *cli);
 int command_reload(struct cli *cli);
 int command_why(struct cli *cli);
 int command_gate(struct cli *cli);
+int command_critical(struct cli *cli);
 
 #endif

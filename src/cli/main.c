@@ -137,6 +137,20 @@ static const struct command commands[] = {
 	  "  ringfort gate off\n"
 	  "  ringfort gate --json | jq '.solutions[] | select(.demoted)'\n",
 	  command_gate },
+	{ "critical", "[list]", "list", "what this host needs to live, and who could change it", 0, 1,
+	  "list    every file that is let through at once (also without a word), why the host needs it,\n"
+	  "        and whether it is here: matched, by device and inode; missing; or not taken, as somebody\n"
+	  "        else than root could change it\n"
+	  "\n"
+	  "Told is what the gate of ringfortd goes by.  Where that is not to be asked, or has no gate, the\n"
+	  "command looks at the host as ringfortd would, but for the programs of Ringfort itself.\n"
+	  "\n"
+	  "Exit code: 0, 1 a file was not taken though it is here.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  ringfort critical\n"
+	  "  ringfort critical --json | jq -r '.rows[] | select(.state != \"missing\") | .path'\n",
+	  command_critical },
 	{ 0 },
 };
 

@@ -270,7 +270,7 @@ static void wrong_calls_are_2_and_name_what_is_wrong(void)
 	} cases[] = {
 		{ "", "a subcommand is missing" },
 		{ "stauts", "did you mean 'status'?" },
-		{ "frobnicate", "there are: status events findings solution doctor reload why gate" },
+		{ "frobnicate", "there are: status events findings solution doctor reload why gate critical" },
 		{ "status --follow", "'ringfort status' does not take --follow" },
 		{ "status now", "'ringfort status' has no use for 'now'" },
 		{ "reload a b", "'ringfort reload' has no use for 'b'" },
@@ -292,6 +292,7 @@ static void wrong_calls_are_2_and_name_what_is_wrong(void)
 		{ "why $(printf 'a/%.0s' $(seq 2048))b", "File name too long: 'a/a/" },
 		{ "gate of", "'ringfort gate' knows status, on and off, not 'of'" },
 		{ "gate off now", "'ringfort gate' has no use for 'now'" },
+		{ "critical lst", "'ringfort critical' knows list, not 'lst'" },
 		{ "status --id", "'ringfort status' does not take --id" },
 		{ "--completion fish", "none for 'fish'" },
 		{ "$(printf 'a\\033b')", "a\\x1bb" },
@@ -307,7 +308,7 @@ static void wrong_calls_are_2_and_name_what_is_wrong(void)
 static void help_and_version_go_to_standard_output(void)
 {
 	static const char *const subcommands[] = { "status", "events", "findings", "solution", "doctor", "reload",
-						   "why", "gate" };
+						   "why", "gate", "critical" };
 
 	assert(run("--version") == 0 && strcmp(output, "ringfort " RINGFORT_VERSION "\n") == 0);
 	assert(run("-h") == 0 && errors[0] == '\0');
@@ -773,6 +774,51 @@ static void gate_status_fails_when_it_is_open_or_somebody_is_demoted(void)
 	expect_in(output, "  yara      demoted  process.exec");
 }
 
+#define CRITICAL_ROW(path, state, ino) \
+	"{\"path\":\"" path "\",\"reason\":\"pid 1\",\"state\":\"" state "\",\"error\":\"\",\"dev\":8388609,\"ino\":" ino "}"
+#define CRITICAL_SET(rows) "{\"version\":9,\"from\":\"ringfortd\",\"files\":1,\"rows\":[" rows "]}"
+
+static void holds_a_set(int fd, const struct wire_request *request)
+{
+	assert(request->operation == WIRE_CRITICAL);
+	send_text(fd, WIRE_JSON, CRITICAL_SET(CRITICAL_ROW("/bin/a", "matched", "77") "," CRITICAL_ROW("/bin/b", "missing", "0")));
+	send_end(fd, 0, "");
+}
+
+static void holds_a_set_with_a_strangers_file(int fd, const struct wire_request *request)
+{
+	send_text(fd, WIRE_JSON, CRITICAL_SET(CRITICAL_ROW("/bin/a", "not root's", "78")));
+	send_end(fd, 0, "");
+}
+
+static void has_no_gate(int fd, const struct wire_request *request)
+{
+	send_end(fd, -EOPNOTSUPP, "ringfortd runs without a gate");
+}
+
+static void what_the_host_needs_is_told_as_ringfortd_holds_it(void)
+{
+	assert(run_with(holds_a_set, "critical") == 0);
+	expect_in(output, "critical set, version 9: 1 files, as ringfortd holds them\n");
+	expect_in(output, "  /bin/a  matched  8:1/77        pid 1\n  /bin/b  missing  -             pid 1\n");
+	assert(run_with(holds_a_set_with_a_strangers_file, "critical list") == 1);
+	expect_in(output, "  /bin/a  not root's  8:1/78        pid 1\n");
+	assert(run_with(holds_a_set_with_a_strangers_file, "critical --json") == 1);
+	assert(strcmp(output, CRITICAL_SET(CRITICAL_ROW("/bin/a", "not root's", "78")) "\n") == 0);
+}
+
+static void what_the_host_needs_is_looked_for_where_no_gate_can_be_asked(void)
+{
+	/* Whatever of it somebody may have made writable on this host: that is told, and no failure of ours. */
+	assert(run("critical") <= 1 && errors[0] == '\0');
+	expect_in(output, "as this host has them now; no gate of a ringfortd could be asked\n");
+	expect_in(output, "\n  /bin/sh ");
+	expect_in(output, " every program needs the C library\n");
+	assert(run_with(has_no_gate, "critical --json") <= 1 && errors[0] == '\0');
+	expect_in(output, "\"from\":\"host\"");
+	expect_in(output, "{\"path\":\"/bin/sh\",\"reason\":\"services, maintainer scripts and rescue run through it\",\"state\":\"matched\",");
+}
+
 static void gate_off_only(int fd, const struct wire_request *request)
 {
 	assert(request->operation == WIRE_GATE);
@@ -901,6 +947,8 @@ int main(int argc, char **argv)
 	gate_status_fails_when_it_is_open_or_somebody_is_demoted();
 	gate_status_fails_when_a_file_system_is_refused();
 	the_gate_is_switched_and_a_refusal_told();
+	what_the_host_needs_is_told_as_ringfortd_holds_it();
+	what_the_host_needs_is_looked_for_where_no_gate_can_be_asked();
 	on_a_terminal_a_footer_keeps_itself_current_and_goes_away();
 	when_the_reader_of_the_pipe_goes_so_do_we();
 	output_that_cannot_be_written_is_an_error();

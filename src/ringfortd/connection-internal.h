@@ -51,5 +51,6 @@ int connection_answer(struct connection *connection);
 int connection_begin_why(struct connection *connection);
 int connection_turn_why(struct connection *connection);
 int connection_begin_gate(struct connection *connection);
+int connection_begin_critical(struct connection *connection);
 
 #endif

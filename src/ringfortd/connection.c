@@ -169,6 +169,8 @@ static int begin(struct connection *connection)
 		return connection_begin_why(connection);
 	case WIRE_GATE:
 		return connection_begin_gate(connection);
+	case WIRE_CRITICAL:
+		return connection_begin_critical(connection);
 	default:
 		return connection_end(connection, -EOPNOTSUPP, "unknown operation");
 	}

@@ -135,10 +135,12 @@ static void tell_critical(struct gate_keeper *keeper)
 	_cleanup_(closep) int fd = critical_watch_pack(&keeper->critical);
 	const struct message critical = { .kind = MESSAGE_CRITICAL };
 
-	if (fd < 0)
+	if (fd < 0) {
 		log_error("cannot tell the gate what is critical: %s", strerror(-fd));
-	else
-		tell(keeper, &critical, &fd, 1);
+		return;
+	}
+	tell(keeper, &critical, &fd, 1);
+	supervisor_tell_control(keeper->supervisor, &critical, &fd, 1);
 }
 
 static void tell_backstop(struct gate_keeper *keeper)

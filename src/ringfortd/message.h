@@ -31,7 +31,7 @@ enum message_kind {
 	MESSAGE_OWN,      /* value[0] pid, value[1] 1 a process of ours, 0 no longer */
 	MESSAGE_GUARD,    /* value[0] place, text: its path; fd: a file of the file system to guard; or without: */
 			  /* result, value[1] enum superblock_answer: why it is not guarded */
-	MESSAGE_CRITICAL, /* fd: struct critical_set, packed */
+	MESSAGE_CRITICAL, /* fd: struct critical_set, packed (to control too, who tells it the operator) */
 	MESSAGE_FORGIVE,  /* slot: the operator resets its circuit breaker */
 	/* sensor to supervisor, and on to the gate */
 	MESSAGE_BACKSTOP, /* fd: the map of event/backstop.h */

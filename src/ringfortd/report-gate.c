@@ -199,6 +199,33 @@ void report_gate(struct json *json, const struct history_numbers *numbers,
 	json_end_object(json);
 }
 
+static void report_row(struct json *json, const struct critical_entry *entry)
+{
+	json_begin_object(json);
+	json_name(json, "path");
+	json_bytes(json, entry->path, strnlen(entry->path, sizeof(entry->path)));
+	json_name_string(json, "reason", entry->reason);
+	json_name_string(json, "state", or_unknown(critical_state_name(entry->state)));
+	json_name_string(json, "error", entry->error ? strerror(entry->error) : "");
+	json_name_uint(json, "dev", entry->dev);
+	json_name_uint(json, "ino", entry->ino);
+	json_end_object(json);
+}
+
+void report_critical(struct json *json, const struct critical_set *set)
+{
+	json_begin_object(json);
+	json_name_uint(json, "version", set->version);
+	json_name_string(json, "from", "ringfortd");
+	json_name_uint(json, "files", set->n_files);
+	json_name(json, "rows");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < set->n_entries; i++)
+		report_row(json, &set->entries[i]);
+	json_end_array(json);
+	json_end_object(json);
+}
+
 /* The keys that say whether all is well are there in every report. */
 void report_gate_disabled(struct json *json)
 {

@@ -4,6 +4,7 @@
 #include "ringfortd/report-gate.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -215,6 +216,22 @@ static void a_gate_that_is_not_started_is_told_as_open(void)
 	       "\"restarts\":0,\"solutions\":[]}");
 }
 
+static void what_the_host_needs_is_told_row_by_row(void)
+{
+	static struct critical_set set = {
+		.version = 7, .n_entries = 2, .n_files = 1,
+		.entries = { { .path = "/bin/a", .reason = "pid 1", .dev = 8 << 20 | 1, .ino = 77 },
+			     { .path = "/opt/\"b", .reason = "ours", .state = CRITICAL_UNREADABLE, .error = ELOOP } },
+	};
+
+	json_reset(&json);
+	report_critical(&json, &set);
+	expect("{\"version\":7,\"from\":\"ringfortd\",\"files\":1,\"rows\":["
+	       "{\"path\":\"/bin/a\",\"reason\":\"pid 1\",\"state\":\"matched\",\"error\":\"\",\"dev\":8388609,\"ino\":77},"
+	       "{\"path\":\"/opt/\\\"b\",\"reason\":\"ours\",\"state\":\"unreadable\","
+	       "\"error\":\"Too many levels of symbolic links\",\"dev\":0,\"ino\":0}]}");
+}
+
 int main(void)
 {
 	a_verdict_is_told_with_every_reason();
@@ -226,6 +243,7 @@ int main(void)
 	who_took_part_and_who_is_not_asked_yet_are_told_too();
 	the_short_form_tells_whether_all_is_well();
 	a_gate_that_is_not_started_is_told_as_open();
+	what_the_host_needs_is_told_row_by_row();
 	json_done(&json);
 	return 0;
 }

@@ -36,6 +36,7 @@ enum wire_operation {
 	WIRE_WHY,    /* path, or value and WIRE_BY_ID or WIRE_BY_PID: WIRE_JSON per verdict, newest first, at most */
 		     /* WIRE_WHY_MAX; WIRE_END, -ENOENT when there is none */
 	WIRE_GATE,   /* value, an enum wire_gate: for the state WIRE_JSON; WIRE_END */
+	WIRE_CRITICAL, /* what the gate was told: WIRE_JSON, WIRE_END; -EOPNOTSUPP without a gate */
 	_WIRE_OPERATION_N
 };
 
