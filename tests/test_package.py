@@ -94,7 +94,7 @@ def the_machine():
         made = machine.Machine(archive)
         copies = "\n".join(f"install -D -m 644 -t {made.root}/debs/{i} {' '.join(files)}"
                            for i, files in enumerate(kept["debs"]))
-        made.offline(f"{copies}\ninstall -D {lib.SOLUTIONS}/judge {made.root}{JUDGE}/program")
+        made.offline(f"{copies}\ninstall -D {lib.program_of_solution('judge')} {made.root}{JUDGE}/program")
         kept["machine"] = made
     return kept["machine"]
 

@@ -18,9 +18,9 @@
 
 static json_t *row_of(const struct critical_entry *entry)
 {
-	return json_pack("{ssssssss sI sI}", "path", entry->path, "reason", entry->reason, "state",
+	return json_pack("{ssssssss sI sI sb}", "path", entry->path, "reason", entry->reason, "state",
 			 critical_state_name(entry->state), "error", entry->error ? strerror(entry->error) : "", "dev",
-			 (json_int_t)entry->dev, "ino", (json_int_t)entry->ino);
+			 (json_int_t)entry->dev, "ino", (json_int_t)entry->ino, "scripts", (int)entry->scripts);
 }
 
 /* In the very form in which ringfortd tells it. */
@@ -112,7 +112,7 @@ static void print_rows(const struct screen *screen, const json_t *rows)
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
 
-		table_cell(table, INK_BOLD, "%s", tree_string(row, "path"));
+		table_cell(table, INK_BOLD, "%s%s", tree_string(row, "path"), tree_bool(row, "scripts") ? "/ (scripts)" : "");
 		state_cell(table, row);
 		file_cell(table, row);
 		table_cell(table, INK_PLAIN, "%s", tree_string(row, "reason"));

@@ -196,6 +196,32 @@ static bool answer_from_table(struct gate *gate, const struct fan_event *event, 
 	return true;
 }
 
+/*
+ * A script of the package manager's, which only root can have put where it is.  This reads from the file
+ * itself, so it comes last: it is on a local disk, and whoever executes it reads the same bytes next.
+ */
+static bool is_critical_script(struct gate *gate, const struct fan_event *event, const struct file *file)
+{
+	char begin[2];
+
+	if (!gate->options.is_critical_script || file->uid != 0 || file->mode & (S_IWGRP | S_IWOTH))
+		return false;
+	file_path(&gate->path, gate->names, event->fd);
+	return gate->options.is_critical_script(gate->options.userdata, file->dev, gate->path.text) &&
+	       mounts_has(gate->mounts, file->mount) && pread(event->fd, begin, sizeof(begin), 0) == sizeof(begin) &&
+	       begin[0] == '#' && begin[1] == '!';
+}
+
+static void allow_critical(struct gate *gate, const struct fan_event *event, const struct file *file,
+			   struct voter *const voters[], uint32_t n)
+{
+	gate->numbers->n_critical++;
+	gate->numbers->n_at_once++;
+	gate_answer(gate, event->fd, file, RINGFORT_VERDICT_ALLOW);
+	ask_behind(gate, event, file, voters, n);
+	close(event->fd);
+}
+
 static void handle(struct gate *gate, const struct fan_event *event)
 {
 	struct voter *voters[QUESTION_VOICES];
@@ -214,14 +240,14 @@ static void handle(struct gate *gate, const struct fan_event *event)
 		return;
 	}
 	if (!gate->options.deny_critical && gate_critical(gate, &file)) {
-		gate->numbers->n_critical++;
-		gate->numbers->n_at_once++;
-		gate_answer(gate, event->fd, &file, RINGFORT_VERDICT_ALLOW);
-		ask_behind(gate, event, &file, voters, n);
-		close(event->fd);
+		allow_critical(gate, event, &file, voters, n);
 		return;
 	}
-	if (!answer_from_table(gate, event, &file))
+	if (answer_from_table(gate, event, &file))
+		return;
+	if (!gate->options.deny_critical && is_critical_script(gate, event, &file))
+		allow_critical(gate, event, &file, voters, n);
+	else
 		ask(gate, event, &file, voters, n);
 }
 

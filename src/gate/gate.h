@@ -44,6 +44,7 @@ struct gate_options {
 	uint32_t soft_ms;        /* from then on a last known verdict will do; 0: never */
 	bool deny_critical;
 	bool (*is_critical)(void *userdata, uint64_t dev, uint64_t ino);
+	bool (*is_critical_script)(void *userdata, uint64_t dev, const char *path); /* NULL: none is */
 	void (*told)(void *userdata, enum gate_news news, uint32_t slot, const struct history_entry *entry);
 	void *userdata;
 };

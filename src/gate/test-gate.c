@@ -53,6 +53,7 @@ struct scene {
 	uint64_t n_news[16];
 	uint64_t critical_ino;
 	uint32_t harmful; /* slot that was told last */
+	uint64_t n_scripts_looked_for;
 };
 
 /* ---- the scene ----------------------------------------------------------------------------------- */
@@ -62,6 +63,14 @@ static bool is_critical(void *userdata, uint64_t dev, uint64_t ino)
 	struct scene *scene = userdata;
 
 	return ino == scene->critical_ino;
+}
+
+static bool is_critical_script(void *userdata, uint64_t dev, const char *path)
+{
+	struct scene *scene = userdata;
+
+	scene->n_scripts_looked_for++;
+	return true;
 }
 
 static void told(void *userdata, enum gate_news news, uint32_t slot, const struct history_entry *entry)
@@ -84,7 +93,8 @@ static void guard(struct scene *scene)
 static void begin_with(struct scene *scene, uint32_t deadline_ms, bool deny_critical)
 {
 	struct gate_options options = { .epoch = 1, .deadline_ms = deadline_ms, .deny_critical = deny_critical,
-					.is_critical = is_critical, .told = told, .userdata = scene };
+					.is_critical = is_critical,
+					.is_critical_script = is_critical_script, .told = told, .userdata = scene };
 	int writer, reader;
 
 	memset(scene, 0, sizeof(*scene));
@@ -625,6 +635,32 @@ static void a_full_mailbox_takes_no_question_about_what_the_host_needs_and_that_
 	assert(unlink(deep) == 0);
 }
 
+/* The namespace of this test: anybody can make one, and show what he likes by any path. */
+static void a_script_of_the_package_managers_is_none_in_another_mount_namespace_nor_when_it_is_not_roots(void)
+{
+	char script[80];
+	struct scene scene;
+	FILE *file;
+	pid_t pid;
+
+	snprintf(script, sizeof(script), "%s/postinst", folder);
+	file = fopen(script, "w");
+	assert(file && fputs("#!/bin/true\n", file) > 0 && fclose(file) == 0 && chmod(script, 0755) == 0);
+	begin_with(&scene, 20000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	pid = execute(script);
+	answer_as(&scene, 0, await(&scene, 0).id, RINGFORT_VERDICT_DENY);
+	assert(outcome(&scene, pid) == DENIED && scene.n_scripts_looked_for == 1 && numbers(&scene)->n_critical == 0);
+	for (int i = 0; i < 2; i++) {
+		assert(i ? chown(script, 0, 0) == 0 && chmod(script, 0775) == 0 : chown(script, 1, 0) == 0);
+		pid = execute(script);
+		answer_as(&scene, 0, await(&scene, 0).id, RINGFORT_VERDICT_DENY);
+		assert(outcome(&scene, pid) == DENIED && scene.n_scripts_looked_for == 1);
+	}
+	end(&scene);
+	assert(unlink(script) == 0);
+}
+
 /* ---- the operator ----------------------------------------------------------------------------------- */
 
 static void an_open_gate_lets_everybody_go_who_waits_first(void)
@@ -819,6 +855,7 @@ int main(void)
 	nobody_waits_for_one_that_is_demoted_and_what_it_says_is_not_heard();
 	what_the_host_needs_is_denied_by_policy_only();
 	who_would_deny_what_the_host_needs_is_asked_behind_it_and_counted();
+	a_script_of_the_package_managers_is_none_in_another_mount_namespace_nor_when_it_is_not_roots();
 	what_a_shadow_alone_would_deny_overrides_nothing();
 	about_what_the_host_needs_is_asked_once_for_each_state_of_the_file_and_of_who_is_asked();
 	not_to_answer_about_what_the_host_needs_is_no_fault_nor_to_answer_late();

@@ -209,6 +209,7 @@ static void report_row(struct json *json, const struct critical_entry *entry)
 	json_name_string(json, "error", entry->error ? strerror(entry->error) : "");
 	json_name_uint(json, "dev", entry->dev);
 	json_name_uint(json, "ino", entry->ino);
+	json_name_bool(json, "scripts", entry->scripts);
 	json_end_object(json);
 }
 

@@ -60,6 +60,13 @@ static bool is_critical(void *userdata, uint64_t dev, uint64_t ino)
 	return critical_has(&loop->critical, dev, ino);
 }
 
+static bool is_critical_script(void *userdata, uint64_t dev, const char *path)
+{
+	struct gate_loop *loop = userdata;
+
+	return critical_has_script(&loop->critical, dev, path);
+}
+
 static uint64_t now_ms(void)
 {
 	struct timespec now;
@@ -288,6 +295,7 @@ static int open_gate(struct gate_loop *loop)
 		.soft_ms = role->config->gate_soft_deadline_ms,
 		.deny_critical = role->config->gate_deny_critical,
 		.is_critical = is_critical,
+		.is_critical_script = is_critical_script,
 		.told = told,
 		.userdata = loop,
 	};

@@ -221,15 +221,15 @@ static void what_the_host_needs_is_told_row_by_row(void)
 	static struct critical_set set = {
 		.version = 7, .n_entries = 2, .n_files = 1,
 		.entries = { { .path = "/bin/a", .reason = "pid 1", .dev = 8 << 20 | 1, .ino = 77 },
-			     { .path = "/opt/\"b", .reason = "ours", .state = CRITICAL_UNREADABLE, .error = ELOOP } },
+			     { .path = "/opt/\"b", .reason = "ours", .state = CRITICAL_UNREADABLE, .error = ELOOP, .scripts = 1 } },
 	};
 
 	json_reset(&json);
 	report_critical(&json, &set);
 	expect("{\"version\":7,\"from\":\"ringfortd\",\"files\":1,\"rows\":["
-	       "{\"path\":\"/bin/a\",\"reason\":\"pid 1\",\"state\":\"matched\",\"error\":\"\",\"dev\":8388609,\"ino\":77},"
+	       "{\"path\":\"/bin/a\",\"reason\":\"pid 1\",\"state\":\"matched\",\"error\":\"\",\"dev\":8388609,\"ino\":77,\"scripts\":false},"
 	       "{\"path\":\"/opt/\\\"b\",\"reason\":\"ours\",\"state\":\"unreadable\","
-	       "\"error\":\"Too many levels of symbolic links\",\"dev\":0,\"ino\":0}]}");
+	       "\"error\":\"Too many levels of symbolic links\",\"dev\":0,\"ino\":0,\"scripts\":true}]}");
 }
 
 int main(void)
