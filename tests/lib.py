@@ -391,7 +391,7 @@ class Daemon:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def roles(self):
-        """Pids by name of the supervisor, sensor, control and gate."""
+        """Pids by name of the supervisor, sensor, control, gate and scopes."""
         found = {"supervisor": self.pid}
         with open(f"/proc/{self.pid}/task/{self.pid}/children") as file:
             children = [int(pid) for pid in file.read().split()]
@@ -404,6 +404,8 @@ class Daemon:
                     found["control"] = pid
                 elif name.startswith("ringfort-gate"):
                     found["gate"] = pid
+                elif name.startswith("ringfort-scopes"):
+                    found["scopes"] = pid
         return found
 
     @property

@@ -38,7 +38,9 @@ extern "C" {
 /* What can be asked about; masks of them are 1u << number. */
 enum ringfort_act {
 	RINGFORT_ACT_EXEC, /* "process.exec": a file is about to be executed, or is the interpreter of one */
-	RINGFORT_ACT_OPEN, /* "file.open": a file is about to be opened, in a scope that was asked for */
+	RINGFORT_ACT_OPEN, /* "file.open": a file is about to be opened, in a scope that the operator named */
+	RINGFORT_ACT_MODIFY, /* "file.modify": a file in such a scope was closed by who wrote to it.  It is shown, */
+			     /* nobody waits and no verdict is looked at; an answer gives its descriptor back */
 	_RINGFORT_ACT_N
 };
 
@@ -51,6 +53,7 @@ enum ringfort_verdict {
 /* In ringfort_request.flags. */
 #define RINGFORT_REQUEST_FOREIGN_NS (1u << 0) /* the path is of another mount namespace than the host's: */
 					      /* believe nothing in it */
+#define RINGFORT_REQUEST_LOST (1u << 1) /* file.modify: more was written than could be shown before this one */
 
 /* In the flags of ringfort_client_answer(). */
 #define RINGFORT_ANSWER_REMEMBER (1u << 0) /* holds for this very file until it changes or content does */
@@ -59,7 +62,7 @@ struct ringfort_request {
 	uint32_t size;        /* of this struct, as ringfortd knows it */
 	uint32_t act;         /* enum ringfort_act */
 	uint64_t id;
-	uint64_t deadline_ns; /* CLOCK_MONOTONIC; later answers change nothing */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; later answers change nothing; 0: nobody waits */
 	uint32_t pid;         /* who acts, as the host counts */
 	uint32_t flags;       /* RINGFORT_REQUEST_* */
 	uint64_t dev;         /* st_dev in the kernel's encoding (major << 20 | minor), as in events */

@@ -69,6 +69,28 @@ static void print_refused(const struct screen *screen, const json_t *refused)
 		fputc('\n', screen->file);
 }
 
+/* Only where any is named. */
+static void print_scopes(const struct screen *screen, const json_t *scopes)
+{
+	for (size_t i = 0; i < json_array_size(scopes); i++) {
+		const json_t *scope = json_array_get(scopes, i);
+		const char *path = tree_string(scope, "path"), *why = tree_string(scope, "why");
+		unsigned long long n_folders = number(scope, "folders");
+
+		screen_ink(screen, why[0] ? INK_RED : INK_PLAIN);
+		fputs(why[0] ? "opens NOT GUARDED: " : "opens: ", screen->file);
+		screen_ink(screen, INK_PLAIN);
+		screen_text(screen, path, strlen(path));
+		if (tree_bool(scope, "filesystem"))
+			fputs(", the whole file system", screen->file);
+		else
+			fprintf(screen->file, ", %llu folder%s", n_folders, n_folders == 1 ? "" : "s");
+		fprintf(screen->file, "%s%s\n", why[0] ? ": " : "", why);
+	}
+	if (json_array_size(scopes) > 0)
+		fputc('\n', screen->file);
+}
+
 static void print_numbers(const struct screen *screen, const json_t *gate)
 {
 	static const struct {
@@ -159,6 +181,29 @@ static void print_solutions(const struct screen *screen, const json_t *solutions
 }
 
 /* Only where there are any. */
+static void print_shown(const struct screen *screen, const json_t *solutions)
+{
+	_cleanup_(table_freep) struct table *table = table_new("SOLUTION >SHOWN >NOT-SHOWN");
+	size_t n_rows = 0;
+
+	for (size_t i = 0; i < json_array_size(solutions); i++) {
+		const json_t *solution = json_array_get(solutions, i);
+		unsigned long long unshown = number(solution, "unshown");
+
+		if (!number(solution, "shown") && !unshown)
+			continue;
+		n_rows++;
+		table_cell(table, INK_BOLD, "%s", tree_string(solution, "name"));
+		table_cell(table, INK_PLAIN, "%llu", number(solution, "shown"));
+		table_cell(table, unshown ? INK_RED : INK_PLAIN, "%llu", unshown);
+	}
+	if (!n_rows)
+		return;
+	fputc('\n', screen->file);
+	table_print(table, screen);
+}
+
+/* Only where there are any. */
 static void print_net(const struct screen *screen, const json_t *solutions)
 {
 	static const char *const counts[] = { "net_rules", "net_denied", "net_shadow", "net_refused" };
@@ -186,10 +231,13 @@ static void print_net(const struct screen *screen, const json_t *solutions)
 
 static bool all_well(const json_t *gate)
 {
-	const json_t *solutions = json_object_get(gate, "solutions");
+	const json_t *solutions = json_object_get(gate, "solutions"), *scopes = json_object_get(gate, "scopes");
 
 	for (size_t i = 0; i < json_array_size(solutions); i++)
 		if (tree_bool(json_array_get(solutions, i), "demoted"))
+			return false;
+	for (size_t i = 0; i < json_array_size(scopes); i++)
+		if (tree_string(json_array_get(scopes, i), "why")[0])
 			return false;
 	return !tree_bool(gate, "open") && json_array_size(json_object_get(gate, "refused")) == 0;
 }
@@ -210,8 +258,10 @@ static int on_packet(struct cli *cli, const struct packet *packet, void *context
 	} else {
 		print_head(&cli->out, gate);
 		print_refused(&cli->out, json_object_get(gate, "refused"));
+		print_scopes(&cli->out, json_object_get(gate, "scopes"));
 		print_numbers(&cli->out, gate);
 		print_solutions(&cli->out, json_object_get(gate, "solutions"));
+		print_shown(&cli->out, json_object_get(gate, "solutions"));
 		print_net(&cli->out, json_object_get(gate, "solutions"));
 	}
 	code = all_well(gate) ? CLI_OK : CLI_FAILED;

@@ -30,6 +30,36 @@ int fan_open(int *ret_group)
 	return 0;
 }
 
+int fan_open_shown(int *ret_group)
+{
+	int group = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_MARKS,
+				  O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NOATIME);
+
+	if (group < 0)
+		return -errno;
+	*ret_group = group;
+	return 0;
+}
+
+static uint64_t mask_of(enum ringfort_act act)
+{
+	switch (act) {
+	case RINGFORT_ACT_OPEN:
+		return FAN_OPEN_PERM;
+	case RINGFORT_ACT_MODIFY:
+		return FAN_CLOSE_WRITE;
+	default:
+		return FAN_OPEN_EXEC_PERM;
+	}
+}
+
+static uint32_t act_of(uint64_t mask)
+{
+	if (mask & FAN_OPEN_EXEC_PERM)
+		return RINGFORT_ACT_EXEC;
+	return mask & FAN_OPEN_PERM ? RINGFORT_ACT_OPEN : RINGFORT_ACT_MODIFY;
+}
+
 static int mark(int group, unsigned int flags, uint64_t mask, int file)
 {
 	char path[32];
@@ -56,7 +86,14 @@ int fan_marked(int group, int file)
 	return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }
 
-static int take_events(const char *buffer, ssize_t n, struct fan_event events[FAN_EVENTS])
+int fan_mark_scope(int group, enum ringfort_act act, bool whole, int file)
+{
+	if (whole)
+		return mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, mask_of(act), file);
+	return mark(group, FAN_MARK_ADD | FAN_MARK_ONLYDIR, mask_of(act) | FAN_EVENT_ON_CHILD, file);
+}
+
+static int take_events(int group, const char *buffer, ssize_t n, struct fan_event events[FAN_EVENTS])
 {
 	const struct fanotify_event_metadata *event = (const void *)buffer;
 	int n_events = 0;
@@ -67,7 +104,8 @@ static int take_events(const char *buffer, ssize_t n, struct fan_event events[FA
 		events[n_events++] = (struct fan_event){
 			.fd = event->mask & FAN_Q_OVERFLOW || event->fd < 0 ? -1 : event->fd,
 			.pid = (uint32_t)event->pid,
-			.act = RINGFORT_ACT_EXEC,
+			.act = act_of(event->mask),
+			.group = group,
 		};
 	}
 	return n_events;
@@ -96,7 +134,7 @@ int fan_read(int group, struct fan_event events[FAN_EVENTS], uint32_t most)
 	if (most > FAN_EVENTS)
 		most = FAN_EVENTS;
 	n = read(group, buffer, most * sizeof(struct fanotify_event_metadata));
-	return n < 0 ? read_failed(errno, events) : take_events(buffer, n, events);
+	return n < 0 ? read_failed(errno, events) : take_events(group, buffer, n, events);
 }
 
 int fan_answer(int group, int fd, enum ringfort_verdict verdict)
@@ -110,21 +148,21 @@ int fan_answer(int group, int fd, enum ringfort_verdict verdict)
 }
 
 /* By the number: the file itself, and no name that could lead elsewhere. */
-static int remember(int group, unsigned int flags, int fd)
+static int remember(int group, unsigned int flags, enum ringfort_act act, int fd)
 {
-	return fanotify_mark(group, flags | FAN_MARK_IGNORED_MASK, FAN_OPEN_EXEC_PERM, fd, NULL) < 0 ? -errno : 0;
+	return fanotify_mark(group, flags | FAN_MARK_IGNORED_MASK, mask_of(act), fd, NULL) < 0 ? -errno : 0;
 }
 
-int fan_remember(int group, int fd)
+int fan_remember(int group, enum ringfort_act act, int fd)
 {
-	int r = remember(group, FAN_MARK_ADD | FAN_MARK_EVICTABLE, fd);
+	int r = remember(group, FAN_MARK_ADD | FAN_MARK_EVICTABLE, act, fd);
 
-	return r == -EINVAL ? remember(group, FAN_MARK_ADD, fd) : r;
+	return r == -EINVAL ? remember(group, FAN_MARK_ADD, act, fd) : r;
 }
 
-int fan_forget(int group, int fd)
+int fan_forget(int group, enum ringfort_act act, int fd)
 {
-	return remember(group, FAN_MARK_REMOVE, fd);
+	return remember(group, FAN_MARK_REMOVE, act, fd);
 }
 
 int fan_forget_all(int group)

@@ -22,10 +22,20 @@ struct fan_event {
 	int fd;       /* the file, read-only, yours; -1: the kernel's queue was full, or it could not be opened */
 	uint32_t pid;
 	uint32_t act; /* enum ringfort_act */
+	int group;      /* that it came from */
+	uint32_t scope; /* of an open, from 1: the reader's to set */
 };
 
 /** fan_open() - a group: close-on-exec, non-blocking.  -EPERM, -ENOSYS, -EINVAL where there is none */
 int fan_open(int *ret_group);
+
+/**
+ * fan_open_shown() - a group whose events nobody waits for
+ *
+ * Its queue has the length that the kernel thinks right (fs.fanotify.max_queued_events): what does not fit
+ * comes as one event without a file.  What lies in it holds its file system mounted.
+ */
+int fan_open_shown(int *ret_group);
 
 /**
  * fan_mark() - ask about executions on the file system that holds `file` (a descriptor, O_PATH will do)
@@ -45,6 +55,14 @@ int fan_unmark(int group, int file);
  */
 int fan_marked(int group, int file);
 
+/**
+ * fan_mark_scope() - ask about opens (RINGFORT_ACT_OPEN), or tell of what was written (RINGFORT_ACT_MODIFY)
+ * @whole: on the file system that holds `file`; else of the files in this one folder, by whatever mount
+ *
+ * The mark of a folder goes with it; a hard link of a file into another folder leads past it.
+ */
+int fan_mark_scope(int group, enum ringfort_act act, bool whole, int file);
+
 /** fan_read() - the next events, at most so many.  Return: how many, 0 none now, or a negative errno */
 int fan_read(int group, struct fan_event events[FAN_EVENTS], uint32_t most);
 
@@ -52,15 +70,19 @@ int fan_read(int group, struct fan_event events[FAN_EVENTS], uint32_t most);
 int fan_answer(int group, int fd, enum ringfort_verdict verdict);
 
 /**
- * fan_remember() - do not ask about executing this very inode again, until it is written to
+ * fan_remember() - do not ask about this act on this very inode again, until it is written to
  *
  * The kernel silently does not do it while the file is open for writing, and does not see a write
  * through a shared mapping; which files it is sound for is remember.h's matter.
  */
-int fan_remember(int group, int fd);
-int fan_forget(int group, int fd);
+int fan_remember(int group, enum ringfort_act act, int fd);
+int fan_forget(int group, enum ringfort_act act, int fd);
 
-/** fan_forget_all() - drop every fan_remember(): the kernel stands still for 0.5 us each */
+/**
+ * fan_forget_all() - drop every fan_remember(): the kernel stands still for 0.5 us each
+ *
+ * Marks of folders go with them, as they are marks of inodes too.
+ */
 int fan_forget_all(int group);
 
 #endif

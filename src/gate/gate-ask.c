@@ -22,14 +22,18 @@ static void add_voice(struct question *question, const struct voter *voter)
 	};
 }
 
-/* Who takes part in this act. */
-static uint32_t find_voters(struct gate *gate, uint32_t act, struct voter *voters[QUESTION_VOICES])
+/* Who takes part in this act, there. */
+static uint32_t find_voters(struct gate *gate, const struct fan_event *event, struct voter *voters[QUESTION_VOICES])
 {
 	uint32_t n = 0;
 
-	for (uint32_t slot = 0; slot < DECISION_VOICES && n < QUESTION_VOICES; slot++)
-		if (gate->voters[slot] && voter_takes_part(gate->voters[slot], act))
-			voters[n++] = gate->voters[slot];
+	for (uint32_t slot = 0; slot < DECISION_VOICES && n < QUESTION_VOICES; slot++) {
+		struct voter *voter = gate->voters[slot];
+
+		if (voter && voter_takes_part(voter, event->act) &&
+		    (event->scope == 0 || voter->terms.scopes & 1u << (event->scope - 1)))
+			voters[n++] = voter;
+	}
 	return n;
 }
 
@@ -39,6 +43,8 @@ static void describe(struct gate *gate, struct question *question, const struct 
 {
 	file_path(&gate->path, gate->names, event->fd);
 	history_path(question->path, gate->path.text);
+	question->group = event->group;
+	question->scope = event->scope;
 	question->act = event->act;
 	question->pid = event->pid;
 	question->file = *file;
@@ -82,7 +88,7 @@ static void decide_unasked(struct gate *gate, const struct fan_event *event, con
 		gate_missed(gate, voters[i]->terms.slot, DECISION_FULL);
 	}
 	question.decision = decision_make(question.voices, n, gate_critical(gate, file), gate->options.deny_critical);
-	gate_answer(gate, event->fd, file, question.decision.verdict);
+	gate_answer(gate, event->group, event->fd, file, question.decision.verdict);
 	gate->numbers->n_decided++;
 	gate->numbers->n_overridden += question.decision.overridden;
 	describe(gate, &question, event, file);
@@ -140,7 +146,7 @@ static void ask(struct gate *gate, const struct fan_event *event, const struct f
 static void ask_behind(struct gate *gate, const struct fan_event *event, const struct file *file,
 		       struct voter *const voters[], uint32_t n)
 {
-	struct cache_key key = gate_cache_key(file, event->act);
+	struct cache_key key = gate_cache_key(file, event->act, event->scope);
 	struct cache_value value = { .generation = gate->generation, .time_ns = gate->now_ns };
 	struct question *question;
 
@@ -157,8 +163,8 @@ static void ask_behind(struct gate *gate, const struct fan_event *event, const s
 
 /* ---- events ------------------------------------------------------------------------------------- */
 
-/* Ours, a child of ours, or a helper that the kernel itself started (those are in no session). */
-static bool is_ours(const struct gate *gate, uint32_t pid)
+/* A helper of the kernel is in no session. */
+bool gate_is_ours(const struct gate *gate, uint32_t pid)
 {
 	pid_t session = pid ? getsid((pid_t)pid) : 0;
 
@@ -173,14 +179,14 @@ static bool is_ours(const struct gate *gate, uint32_t pid)
 /* The same file, with nobody who could be changing it: as before.  Return: whether it was answered */
 static bool answer_from_table(struct gate *gate, const struct fan_event *event, const struct file *file)
 {
-	struct cache_key key = gate_cache_key(file, event->act);
+	struct cache_key key = gate_cache_key(file, event->act, event->scope);
 	struct cache_value value;
 	struct history_entry entry;
 
 	if (!cache_find(gate->cache, &key, gate->generation, &value) ||
 	    file_memory(file, event->fd, (int64_t)gate_clock_ns(CLOCK_REALTIME)) == FILE_ASK_AGAIN)
 		return false;
-	gate_answer(gate, event->fd, file, value.verdict);
+	gate_answer(gate, event->group, event->fd, file, value.verdict);
 	gate->numbers->n_cached++;
 	file_path(&gate->path, gate->names, event->fd);
 	close(event->fd);
@@ -204,7 +210,7 @@ static bool is_critical_script(struct gate *gate, const struct fan_event *event,
 {
 	char begin[2];
 
-	if (!gate->options.is_critical_script || file->uid != 0 || file->mode & (S_IWGRP | S_IWOTH))
+	if (event->act != RINGFORT_ACT_EXEC || !gate->options.is_critical_script || file->uid != 0 || file->mode & (S_IWGRP | S_IWOTH))
 		return false;
 	file_path(&gate->path, gate->names, event->fd);
 	return gate->options.is_critical_script(gate->options.userdata, file->dev, gate->path.text) &&
@@ -217,7 +223,7 @@ static void allow_critical(struct gate *gate, const struct fan_event *event, con
 {
 	gate->numbers->n_critical++;
 	gate->numbers->n_at_once++;
-	gate_answer(gate, event->fd, file, RINGFORT_VERDICT_ALLOW);
+	gate_answer(gate, event->group, event->fd, file, RINGFORT_VERDICT_ALLOW);
 	ask_behind(gate, event, file, voters, n);
 	close(event->fd);
 }
@@ -234,9 +240,9 @@ static void handle(struct gate *gate, const struct fan_event *event)
 		return;
 	}
 	gate->numbers->n_asked++;
-	n = gate->numbers->open ? 0 : find_voters(gate, event->act, voters);
-	if (n == 0 || is_ours(gate, event->pid) || file_read(&file, event->fd) < 0 || !S_ISREG(file.mode)) {
-		gate_at_once(gate, event->fd);
+	n = gate->numbers->open ? 0 : find_voters(gate, event, voters);
+	if (n == 0 || gate_is_ours(gate, event->pid) || file_read(&file, event->fd) < 0 || !S_ISREG(file.mode)) {
+		gate_at_once(gate, event->group, event->fd);
 		return;
 	}
 	if (!gate->options.deny_critical && gate_critical(gate, &file)) {
@@ -289,14 +295,16 @@ static int make_room(struct gate *gate)
 	return (int)room_of(files.rlim_cur, gate->n_voters, gate->n_waiting).n_read;
 }
 
-int gate_read_events(struct gate *gate)
+int gate_read_events(struct gate *gate, int group, uint32_t scope)
 {
 	struct fan_event events[FAN_EVENTS];
 	int n = make_room(gate);
 
 	if (n > 0)
-		n = fan_read(gate->group, events, (uint32_t)n);
-	for (int i = 0; i < n; i++)
+		n = fan_read(group, events, (uint32_t)n);
+	for (int i = 0; i < n; i++) {
+		events[i].scope = scope;
 		handle(gate, &events[i]);
+	}
 	return n;
 }

@@ -5,6 +5,7 @@
  *   gate-ask.c      the kernel asks: whom do we ask?
  *   gate-voices.c   solutions answer, or do not
  *   gate-verdict.c  the kernel is answered; what is kept of it
+ *   gate-scope.c    where opens are decided; what was written there is shown, and nobody waits
  *   gate.c          its loop, what the supervisor tells it, its life
  *
  * Only these include it.
@@ -41,6 +42,19 @@ struct gate {
 	uint32_t n_own;
 	uint64_t generation;   /* of all that was remembered */
 	uint32_t n_remembered; /* ignore marks set since they were dropped last */
+	struct scope {
+		int group;     /* that asks about opens; -1: none yet */
+		uint32_t acts; /* 0: nobody named it */
+		bool whole;    /* a file system: ignore marks can be dropped there, and folders' cannot be told apart */
+	} scopes[GATE_SCOPES];
+	struct shown {
+		int group;          /* that tells of what was written, for one solution; -1: none */
+		uint32_t scopes;    /* where, a bit each */
+		bool paused;        /* nobody looks at its events: the solution has no room, or is not there */
+		bool lost;          /* something was not shown, and the solution does not know yet */
+		uint64_t paused_ns;
+	} shown[DECISION_VOICES];
+	uint64_t n_shown; /* in ids of what is shown */
 	uint64_t now_ns;
 	bool timer_armed;
 	int group, epoll_fd, timer_fd, names;
@@ -52,16 +66,17 @@ void gate_tell(const struct gate *gate, enum gate_news news, uint32_t slot, cons
 
 /* ---- gate-verdict.c ---------------------------------------------------------------------------- */
 
-struct cache_key gate_cache_key(const struct file *file, uint32_t act);
+/* scope: of an open, from 1; others decide in another. */
+struct cache_key gate_cache_key(const struct file *file, uint32_t act, uint32_t scope);
 
 /** gate_critical() - is it a file that the host needs? */
 bool gate_critical(const struct gate *gate, const struct file *file);
 
-/** gate_answer() - to the kernel; file: NULL where it is not known */
-void gate_answer(struct gate *gate, int fd, const struct file *file, enum ringfort_verdict verdict);
+/** gate_answer() - to the group that asked; file: of an image, where it is known; or NULL */
+void gate_answer(struct gate *gate, int group, int fd, const struct file *file, enum ringfort_verdict verdict);
 
 /** gate_at_once() - allow, and close it */
-void gate_at_once(struct gate *gate, int fd);
+void gate_at_once(struct gate *gate, int group, int fd);
 
 /** gate_give() - the verdict of a question for which somebody waits */
 void gate_give(struct gate *gate, struct question *question, struct decision decision);
@@ -97,6 +112,37 @@ void gate_release_left(struct gate *gate);
 /* ---- gate-ask.c -------------------------------------------------------------------------------- */
 
 /** gate_read_events() - the kernel's questions.  0 or more, or a negative errno: it cannot go on */
-int gate_read_events(struct gate *gate);
+int gate_read_events(struct gate *gate, int group, uint32_t scope);
+
+/** gate_is_ours() - one of ours, a child of ours, or a helper that the kernel itself started */
+bool gate_is_ours(const struct gate *gate, uint32_t pid);
+
+/* ---- gate-scope.c ------------------------------------------------------------------------------ */
+
+void gate_scopes_init(struct gate *gate);
+void gate_scopes_done(struct gate *gate);
+
+/** gate_scope_voter() - a solution that may be shown files: it has a group, over all its lives */
+int gate_scope_voter(struct gate *gate, const struct voter *voter);
+
+/** gate_show() - some of what was written to */
+void gate_show(struct gate *gate, uint32_t slot);
+
+/** gate_show_again() - the solution may have room again, or never will */
+void gate_show_again(struct gate *gate, uint32_t slot);
+
+/* ---- gate.c ------------------------------------------------------------------------------------ */
+
+/* In epoll's data: a slot, or one of these. */
+enum gate_source {
+	SOURCE_FAN = DECISION_VOICES,
+	SOURCE_TIMER,
+	SOURCE_CALLER,
+	SOURCE_NET,
+	SOURCE_OPENS,                            /* and the scope */
+	SOURCE_SHOWN = SOURCE_OPENS + GATE_SCOPES, /* and the slot */
+};
+
+int gate_watch_source(struct gate *gate, int fd, uint32_t source);
 
 #endif

@@ -11,10 +11,10 @@
 
 #define MAX_REMEMBERED 16384 /* ignore marks in the kernel: to drop them all takes it 8 ms */
 
-struct cache_key gate_cache_key(const struct file *file, uint32_t act)
+struct cache_key gate_cache_key(const struct file *file, uint32_t act, uint32_t scope)
 {
 	return (struct cache_key){ .dev = file->dev, .ino = file->ino, .size = file->size,
-				   .ctime_ns = file->ctime_ns, .act = act };
+				   .ctime_ns = file->ctime_ns, .act = act | scope << 8 };
 }
 
 /* ---- behind the answer -------------------------------------------------------------------------- */
@@ -68,6 +68,22 @@ void gate_settle(struct gate *gate, struct question *question)
 	gate->numbers->n_pending = questions_n(gate->questions);
 }
 
+/* For the probe too, which looks at images only. */
+static bool mark_remembered(struct gate *gate, const struct question *question)
+{
+	if (question->scope == 0 &&
+	    !backstop_remember(gate->backstop, question->file.dev, question->file.ino, gate->now_ns))
+		return false;
+	return fan_remember(question->group, question->act, question->fd) == 0;
+}
+
+/* Where marks of folders would go with those of files, the kernel is not told to remember any. */
+static bool may_mark(const struct gate *gate, const struct question *question)
+{
+	return question->memory == FILE_IN_KERNEL && question->decision.verdict == RINGFORT_VERDICT_ALLOW &&
+	       (question->scope == 0 || gate->scopes[question->scope - 1].whole);
+}
+
 /*
  * Where the verdict may be kept.  In the kernel it is marked first and looked at then: what was written
  * since it was judged shows in the time of its change, what is written from now on clears the mark.
@@ -77,16 +93,15 @@ static void remember(struct gate *gate, struct question *question)
 	if (!question->decision.remember || question->generation != gate->generation)
 		return;
 	question->memory = file_memory(&question->file, question->fd, (int64_t)gate_clock_ns(CLOCK_REALTIME));
-	if (question->memory != FILE_IN_KERNEL || question->decision.verdict != RINGFORT_VERDICT_ALLOW)
+	if (!may_mark(gate, question))
 		return;
 	if (gate->n_remembered >= MAX_REMEMBERED)
 		gate_forget(gate);
-	if (!backstop_remember(gate->backstop, question->file.dev, question->file.ino, gate->now_ns) ||
-	    fan_remember(gate->group, question->fd) < 0)
+	if (!mark_remembered(gate, question))
 		return;
 	gate->n_remembered++;
 	if (!file_same(&question->file, question->fd)) {
-		fan_forget(gate->group, question->fd);
+		fan_forget(question->group, question->act, question->fd);
 		question->memory = FILE_ASK_AGAIN;
 	}
 }
@@ -94,7 +109,7 @@ static void remember(struct gate *gate, struct question *question)
 /* Into the history at once, with what was heard so far, and where it may be into the table. */
 void gate_record(struct gate *gate, struct question *question)
 {
-	struct cache_key key = gate_cache_key(&question->file, question->act);
+	struct cache_key key = gate_cache_key(&question->file, question->act, question->scope);
 	struct cache_value value = { .generation = gate->generation, .time_ns = gate->now_ns,
 				     .verdict = question->decision.verdict };
 	struct history_entry entry;
@@ -112,29 +127,29 @@ void gate_record(struct gate *gate, struct question *question)
 /* ---- the answer --------------------------------------------------------------------------------- */
 
 /* Its number is the kernel's name of the question: closed only when it is answered. */
-void gate_answer(struct gate *gate, int fd, const struct file *file, enum ringfort_verdict verdict)
+void gate_answer(struct gate *gate, int group, int fd, const struct file *file, enum ringfort_verdict verdict)
 {
-	if (verdict == RINGFORT_VERDICT_ALLOW && file)
+	if (verdict == RINGFORT_VERDICT_ALLOW && file && group == gate->group)
 		backstop_pass(gate->backstop, file->dev, file->ino, gate->now_ns);
-	if (fan_answer(gate->group, fd, verdict) < 0)
+	if (fan_answer(group, fd, verdict) < 0)
 		gate->numbers->n_unanswered++;
 	else if (verdict == RINGFORT_VERDICT_DENY)
 		gate->numbers->n_denied++;
 }
 
-void gate_at_once(struct gate *gate, int fd)
+void gate_at_once(struct gate *gate, int group, int fd)
 {
 	struct file file;
-	bool known = gate->backstop && file_read(&file, fd) == 0;
+	bool known = gate->backstop && group == gate->group && file_read(&file, fd) == 0;
 
-	gate_answer(gate, fd, known ? &file : NULL, RINGFORT_VERDICT_ALLOW);
+	gate_answer(gate, group, fd, known ? &file : NULL, RINGFORT_VERDICT_ALLOW);
 	close(fd);
 	gate->numbers->n_at_once++;
 }
 
 void gate_give(struct gate *gate, struct question *question, struct decision decision)
 {
-	gate_answer(gate, question->fd, &question->file, decision.verdict);
+	gate_answer(gate, question->group, question->fd, &question->file, decision.verdict);
 	question->decision = decision;
 	question->us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
 	gate->n_waiting--;

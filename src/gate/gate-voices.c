@@ -100,7 +100,7 @@ static void take_rules(struct gate *gate, struct voter *voter)
  * Answers first, somebody waits for each; the pipe is emptied when there are none left, and what came
  * meanwhile is looked for once more.  Who left more than a turn's worth stays readable.
  */
-void gate_hear(struct gate *gate, struct voter *voter)
+static void hear(struct gate *gate, struct voter *voter)
 {
 	struct ask_answer told;
 	bool emptied = false;
@@ -122,6 +122,12 @@ void gate_hear(struct gate *gate, struct voter *voter)
 		else
 			wrong(gate, voter);
 	}
+}
+
+void gate_hear(struct gate *gate, struct voter *voter)
+{
+	hear(gate, voter);
+	gate_show_again(gate, voter->terms.slot);
 }
 
 /* ---- deadlines -------------------------------------------------------------------------------------- */
@@ -148,7 +154,7 @@ static void expire_voices(struct gate *gate, struct question *question)
  */
 static void soften(struct gate *gate, struct question *question)
 {
-	struct cache_key key = gate_cache_key(&question->file, question->act);
+	struct cache_key key = gate_cache_key(&question->file, question->act, question->scope);
 	struct cache_value last;
 
 	question->soft_ns = 0;

@@ -25,14 +25,6 @@
 #define BEHIND_ENTRIES (4 * CRITICAL_MAX) /* a file that others push out of its set is asked about again */
 #define SOURCES 16 /* that are looked at a turn */
 
-/* In epoll's data: a slot, or one of these. */
-enum source {
-	SOURCE_FAN = DECISION_VOICES,
-	SOURCE_TIMER,
-	SOURCE_CALLER,
-	SOURCE_NET,
-};
-
 uint64_t gate_clock_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -54,7 +46,11 @@ static int serve(struct gate *gate, uint32_t source)
 	int r = 0;
 
 	if (source == SOURCE_FAN)
-		r = gate_read_events(gate);
+		r = gate_read_events(gate, gate->group, 0);
+	else if (source >= SOURCE_SHOWN)
+		gate_show(gate, source - SOURCE_SHOWN);
+	else if (source >= SOURCE_OPENS)
+		r = gate_read_events(gate, gate->scopes[source - SOURCE_OPENS].group, source - SOURCE_OPENS + 1);
 	else if (source == SOURCE_TIMER)
 		gate_expire(gate);
 	else if (source == SOURCE_NET)
@@ -97,7 +93,7 @@ static void activate(struct gate *gate)
 	backstop_activate(gate->backstop, active && !gate->numbers->open);
 }
 
-static int watch(struct gate *gate, int fd, uint32_t source)
+int gate_watch_source(struct gate *gate, int fd, uint32_t source)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = source };
 
@@ -107,7 +103,7 @@ static int watch(struct gate *gate, int fd, uint32_t source)
 /* What was remembered meanwhile has not its voice in it. */
 static void readmitted(struct gate *gate, struct voter *voter)
 {
-	watch(gate, voter->channel.woken, voter->terms.slot);
+	gate_watch_source(gate, voter->channel.woken, voter->terms.slot);
 	gate_forget(gate);
 }
 
@@ -117,9 +113,12 @@ void gate_tick(struct gate *gate)
 
 	activate(gate);
 	gate->numbers->n_unguarded = backstop_unguarded(gate->backstop);
-	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
+	gate->now_ns = now_ns;
+	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++) {
 		if (gate->voters[slot] && voter_readmit(gate->voters[slot], now_ns))
 			readmitted(gate, gate->voters[slot]);
+		gate_show_again(gate, slot);
+	}
 	if (!mounts_changed(gate->mounts))
 		return;
 	/* A mark goes with its file system, and the next one may have the same number. */
@@ -129,7 +128,7 @@ void gate_tick(struct gate *gate)
 
 int gate_watch(struct gate *gate, int fd)
 {
-	return watch(gate, fd, SOURCE_CALLER);
+	return gate_watch_source(gate, fd, SOURCE_CALLER);
 }
 
 /* ---- what it is told ------------------------------------------------------------------------------------ */
@@ -232,9 +231,17 @@ int gate_own(struct gate *gate, uint32_t pid, bool add)
 
 void gate_forget(struct gate *gate)
 {
+	int r;
+
 	gate->generation++;
 	backstop_forget(gate->backstop);
-	if (gate->n_remembered && fan_forget_all(gate->group) == 0)
+	if (!gate->n_remembered)
+		return;
+	r = fan_forget_all(gate->group);
+	for (uint32_t scope = 0; scope < GATE_SCOPES; scope++)
+		if (gate->scopes[scope].whole && gate->scopes[scope].group >= 0 && r == 0)
+			r = fan_forget_all(gate->scopes[scope].group);
+	if (r == 0)
 		gate->n_remembered = 0;
 }
 
@@ -259,7 +266,12 @@ int gate_voter_up(struct gate *gate, const struct voter_terms *terms, struct vot
 	r = voter_open(&voter, terms, channel, &gate->numbers->voices[terms->slot]);
 	if (r < 0)
 		return r;
-	r = watch(gate, voter->channel.woken, terms->slot);
+	r = gate_watch_source(gate, voter->channel.woken, terms->slot);
+	if (r < 0) {
+		voter_close(voter);
+		return r;
+	}
+	r = gate_scope_voter(gate, voter);
 	if (r < 0) {
 		voter_close(voter);
 		return r;
@@ -345,11 +357,11 @@ static int open_parts(struct gate *gate)
 		return -errno;
 	r = fan_open(&gate->group);
 	if (r == 0)
-		r = watch(gate, gate->group, SOURCE_FAN);
+		r = gate_watch_source(gate, gate->group, SOURCE_FAN);
 	if (r == 0)
-		r = watch(gate, gate->timer_fd, SOURCE_TIMER);
+		r = gate_watch_source(gate, gate->timer_fd, SOURCE_TIMER);
 	if (r == 0 && gate->options.net)
-		r = watch(gate, net_gate_fd(gate->options.net), SOURCE_NET);
+		r = gate_watch_source(gate, net_gate_fd(gate->options.net), SOURCE_NET);
 	return r;
 }
 
@@ -364,8 +376,10 @@ int gate_new(struct gate **ret_gate, const struct gate_options *options)
 	gate->numbers = history_numbers(options->history);
 	gate->numbers->n_marks = gate->numbers->n_pending = 0;
 	memset(gate->numbers->places, 0, sizeof(gate->numbers->places));
+	memset(gate->numbers->scopes, 0, sizeof(gate->numbers->scopes));
 	gate->numbers->since_ns = gate_clock_ns(CLOCK_REALTIME);
 	gate->group = gate->epoll_fd = gate->timer_fd = gate->names = -1;
+	gate_scopes_init(gate);
 	r = open_parts(gate);
 	if (r < 0)
 		return r;
@@ -381,6 +395,7 @@ struct gate *gate_free(struct gate *gate)
 		voter_close(gate->voters[slot]);
 	/* First: who waits is let through by the kernel, and the numbers of their files mean nothing more. */
 	close_fd(gate->group);
+	gate_scopes_done(gate);
 	for (const struct question *question = gate->questions ? questions_first(gate->questions) : NULL; question;
 	     question = question->later)
 		close_fd(question->fd);

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #define GATE_PLACES HISTORY_PLACES /* file systems that are named to be guarded */
+#define GATE_SCOPES HISTORY_SCOPES /* folders and file systems that are named for opens */
 #define GATE_OWN_MAX 160 /* processes that are answered at once */
 
 struct gate;
@@ -34,6 +35,7 @@ enum gate_news {
 	GATE_OVERFLOW,   /* the kernel's queue was full, or it could not open a file (and denied it) */
 	GATE_UNMARKED,   /* slot: the place whose mark somebody had taken away */
 	GATE_MOUNTED,    /* the host's mounts changed: gate_guard() again */
+	GATE_UNSCOPED,   /* a solution came that shall be shown what is written: gate_scope() again, and folders */
 };
 
 struct gate_options {
@@ -86,6 +88,27 @@ int gate_backstop(struct gate *gate, int fd);
 
 /** gate_refuse() - it is named, and not guarded: to be told with the reason (superblock.h) */
 void gate_refuse(struct gate *gate, uint32_t place, const char *path, const char *why);
+
+/**
+ * gate_scope() - decide opens below a folder, or on a whole file system
+ * @scope: below GATE_SCOPES
+ * @acts:  1u << enum ringfort_act: RINGFORT_ACT_OPEN, RINGFORT_ACT_MODIFY or both, as anybody may take part
+ * @whole: the file system that holds `file`; else this folder, and others by gate_scope_folder()
+ *
+ * Said again, its folders are counted anew.  0 or a negative errno, also told to the operator.
+ */
+struct gate_scope {
+	uint32_t scope, acts;
+	bool whole;
+	const char *path;
+};
+int gate_scope(struct gate *gate, const struct gate_scope *scope, int file);
+
+/** gate_scope_folder() - one folder more of a scope that is there; the mark lasts as long as the folder */
+int gate_scope_folder(struct gate *gate, uint32_t scope, int folder);
+
+/** gate_scope_refuse() - it is named, and not guarded, or not all of it: to be told with the reason */
+void gate_scope_refuse(struct gate *gate, uint32_t scope, const char *path, const char *why);
 
 /**
  * gate_own() - a process of ours (its session too) is answered at once, also if it waits already; or no

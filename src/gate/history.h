@@ -20,6 +20,7 @@
 #define HISTORY_PATH 512u    /* the end of a longer path is kept, behind "..." */
 #define HISTORY_REASONS 16u  /* more voices are counted only */
 #define HISTORY_PLACES 32u   /* file systems that are named to be guarded */
+#define HISTORY_SCOPES 16u   /* folders and file systems where opens are decided */
 #define HISTORY_NET_ACT 16u  /* acts from here on: this + enum ringfort_net_act; path then tells the address */
 
 struct history_entry {
@@ -55,6 +56,16 @@ struct history_voice {
 	uint64_t n_net_denied; /* by them */
 	uint64_t n_net_shadow; /* that they would have denied */
 	uint64_t n_net_refused; /* sets of rules that were none, or too many */
+	uint64_t n_shown;    /* files that were written to */
+	uint64_t n_unshown;  /* times that such files could not be shown: it was not there, or stood still */
+};
+
+/* A folder or file system that the operator named for opens. */
+struct history_scope {
+	char path[HISTORY_PATH]; /* "": none */
+	char why[96];            /* why it is not guarded; "": it is */
+	uint32_t whole;          /* 1: a file system */
+	uint32_t n_folders;      /* that have a mark */
 };
 
 /* A file system that the operator named. */
@@ -81,6 +92,7 @@ struct history_numbers {
 	uint32_t n_marks;    /* file systems that are guarded */
 	uint32_t n_restarts; /* of the gate */
 	struct history_place places[HISTORY_PLACES];
+	struct history_scope scopes[HISTORY_SCOPES];
 	uint64_t n_net_untold; /* denied by net rules, and counted for no solution: more than we could read */
 	struct history_voice voices[DECISION_VOICES]; /* by slot */
 };

@@ -32,6 +32,8 @@ struct question {
 	bool open;
 	int fd;               /* -1: the verdict was given */
 	bool behind;          /* nobody ever waited */
+	int group;            /* that asked, and is answered */
+	uint32_t scope;       /* of an open: from 1; 0: an execution */
 	uint32_t act;
 	uint32_t pid;
 	bool foreign_ns;

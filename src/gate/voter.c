@@ -111,17 +111,25 @@ int voter_ask(struct voter *voter, const struct voter_question *question)
 	int r;
 
 	/* First: when the request is seen, the file is there. */
-	if (send_file(voter->channel.files, question->id, question->fd))
+	if (question->fd >= 0 && send_file(voter->channel.files, question->id, question->fd))
 		request.flags |= ASK_REQUEST_HAS_FILE;
 	r = mailbox_put(voter->requests, ASK_REQUEST, &request, sizeof(request), question->path->text,
 			question->path->length);
 	if (r < 0)
 		return -EAGAIN;
-	voter->numbers->n_asked++;
+	if (question->id & ASK_SHOWN)
+		voter->numbers->n_shown++;
+	else
+		voter->numbers->n_asked++;
 	/* A full pipe says "look" already. */
 	if (write(voter->channel.wake, "", 1) < 0 && errno != EAGAIN)
 		return -EAGAIN;
 	return 0;
+}
+
+bool voter_has_room(const struct voter *voter)
+{
+	return mailbox_unread(voter->requests) < VOTER_SHOWN_BYTES;
 }
 
 /* ---- hearing -------------------------------------------------------------------------------- */

@@ -28,6 +28,7 @@
 #define VOTER_DEMOTED_FIRST (10 * VOTER_SECOND)
 #define VOTER_DEMOTED_MOST (600 * VOTER_SECOND)
 #define VOTER_MESSAGES 256                    /* that are looked at a turn */
+#define VOTER_SHOWN_BYTES 32768               /* unread: no more is shown, so that questions find room */
 
 struct mailbox_writer;
 struct mailbox_reader;
@@ -38,6 +39,7 @@ struct voter_terms {
 	uint32_t run;     /* number of its life */
 	uint32_t granted; /* acts, 1u << enum ringfort_act */
 	uint32_t net;     /* 1u << enum ringfort_net_act */
+	uint32_t scopes;  /* where its part in opens is, a bit each */
 	const char *name; /* the caller's: read by gate_voter_up() only */
 	enum decision_mode mode;
 	enum decision_miss miss;
@@ -89,6 +91,9 @@ struct voter_question {
 	const struct file_path *path;
 };
 int voter_ask(struct voter *voter, const struct voter_question *question);
+
+/** voter_has_room() - to be shown something for which nobody waits */
+bool voter_has_room(const struct voter *voter);
 
 /** voter_hear() - empty its pipe, as far as is looked at in one turn */
 void voter_hear(struct voter *voter);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/prefix.h"
 #include "host/names.h"
+#include "host/scopes.h"
 #include "host/spawn.h"
 
 #include <errno.h>
@@ -92,6 +93,10 @@ static const struct yaml_field gate_fields[] = {
 	{ .key = "enabled", .read = yaml_read_bool, .offset = offsetof(struct config, gate_enabled) },
 	{ .key = "exec", .read = yaml_read_list, .offset = offsetof(struct config, gate_exec),
 	  .valid = absolute_or_root, .must = "be absolute paths, without . and .." },
+	{ .key = "open", .read = yaml_read_list, .offset = offsetof(struct config, gate_open),
+	  .valid = scopes_may_name, .must = SCOPES_MUST },
+	{ .key = "open_filesystems", .read = yaml_read_list, .offset = offsetof(struct config, gate_open_filesystems),
+	  .valid = scopes_may_name, .must = SCOPES_MUST },
 	{ .key = "net_protect", .read = yaml_read_list, .offset = offsetof(struct config, gate_net_protect),
 	  .valid = can_be_protected, .must = "be dhcp, dns, loopback, addresses or prefixes" },
 	{ .key = "deny_critical", .read = yaml_read_bool,
@@ -154,7 +159,15 @@ static int read_findings(void *out, const struct yaml_item *item, const struct y
 static int read_gate(void *out, const struct yaml_item *item, const struct yaml_field *field,
 		     struct yaml_error *ret_error)
 {
-	return yaml_fill(out, item, gate_fields, N(gate_fields), ret_error);
+	const struct config *config = out;
+	int r = yaml_fill(out, item, gate_fields, N(gate_fields), ret_error);
+
+	if (r != 0)
+		return r;
+	if (config->gate_open.n + config->gate_open_filesystems.n > SCOPES_MAX)
+		return yaml_refuse(ret_error, item->line, "open and open_filesystems have more than %d entries together",
+				   SCOPES_MAX);
+	return 0;
 }
 
 static int read_environment(void *out, const struct yaml_item *item, const struct yaml_field *field,
@@ -219,6 +232,8 @@ static const struct yaml_field solution_fields[] = {
 	{ .key = "content", .read = yaml_read_list, .offset = offsetof(struct config_solution, content),
 	  .valid = plain_absolute_path, .must = "be absolute paths, without . and .." },
 	{ .key = "arguments", .read = read_arguments },
+	{ .key = "scopes", .read = yaml_read_list, .offset = offsetof(struct config_solution, scopes),
+	  .valid = scopes_may_name, .must = SCOPES_MUST },
 };
 
 static struct config_solution *find_or_add(struct config *config, const char *name)
@@ -306,7 +321,7 @@ static bool solution_ok(const struct config_solution *solution)
 	       solution->grant != 0 && (solution->grant & ~names_all_events()) == 0 &&
 	       (solution->share & ~SPAWN_SHARE_ALL) == 0 &&
 	       plain_list(&solution->content, plain_absolute_path) &&
-	       plain_list(&solution->arguments, NULL);
+	       plain_list(&solution->arguments, NULL) && plain_list(&solution->scopes, scopes_may_name);
 }
 
 static bool solutions_ok(const struct config *config)
@@ -339,6 +354,9 @@ static bool gate_ok(const struct config *config)
 {
 	return config->gate_enabled <= 1 && config->gate_deny_critical <= 1 &&
 	       plain_list(&config->gate_exec, absolute_or_root) &&
+	       plain_list(&config->gate_open, scopes_may_name) &&
+	       plain_list(&config->gate_open_filesystems, scopes_may_name) &&
+	       config->gate_open.n + config->gate_open_filesystems.n <= SCOPES_MAX &&
 	       plain_list(&config->gate_net_protect, can_be_protected);
 }
 

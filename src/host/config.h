@@ -8,10 +8,12 @@
  *       package: /opt/x/sigma      # absent: NAME in the solutions folder
  *       enabled: true
  *       grant: [process.exec]      # event types; absent or ["*"]: what the manifest asks for
- *       authorize: [process.exec]  # acts that it may decide, or (net.connect, net.bind, net.send)
+ *       authorize: [process.exec]  # acts that it may decide (process.exec, file.open), be shown
+ *                                  # (file.modify) or (net.connect, net.bind, net.send)
  *                                  # set rules for; absent: none; only those that the manifest asks
  *                                  # for as well
  *       mode: enforce              # or shadow: its answers are recorded and never applied
+ *       scopes: [/srv/upload]      # of gate: open and open_filesystems; absent: all of them
  *       miss: fail-closed          # or fail-open; absent: the manifest's
  *       share: [network]           # namespaces; only those that the manifest asks for as well
  *       content: [/etc/ringfort/rules]  # absent: the package's own
@@ -29,6 +31,9 @@
  *                                  # content too, if it is a minute old at most; 0 or absent: never
  *     exec: [/, /srv]              # each names the file system that holds it: execution there is
  *                                  # decided; absent: nowhere
+ *     open: [/srv/upload]          # scopes: opens in these folders and all below are decided, and what
+ *                                  # is written there is shown; absent: nowhere
+ *     open_filesystems: [/srv]     # the same for all that a file system holds, by its mount point
  *     deny_critical: false         # may a solution deny even what the host needs to live?
  *
  * A drop-in replaces the keys that it gives; under solutions it replaces or adds those that it names.
@@ -81,6 +86,7 @@ struct config_solution {
 	uint32_t miss;                 /* enum config_miss */
 	struct plain_list content;     /* n 0: the package's own */
 	struct plain_list arguments;
+	struct plain_list scopes;      /* n 0: all */
 };
 
 struct config {
@@ -102,6 +108,8 @@ struct config {
 	uint32_t gate_soft_deadline_ms;
 	uint32_t gate_deny_critical;
 	struct plain_list gate_exec;   /* absolute paths, "/" too */
+	struct plain_list gate_open;   /* scopes: folders */
+	struct plain_list gate_open_filesystems;
 	struct plain_list gate_net_protect; /* CONFIG_PROTECT_*, or prefixes (base/prefix.h) */
 };
 

@@ -24,6 +24,7 @@ static const struct {
 } acts[] = {
 	{ "process.exec", RINGFORT_ACT_EXEC },
 	{ "file.open", RINGFORT_ACT_OPEN },
+	{ "file.modify", RINGFORT_ACT_MODIFY },
 };
 
 _Static_assert(sizeof(acts) / sizeof(acts[0]) == _RINGFORT_ACT_N, "each act has a name");

@@ -3,6 +3,7 @@
 #undef NDEBUG
 #include "base/log.h"
 #include "host/config.h"
+#include "host/scopes.h"
 #include "host/spawn.h"
 
 #include <assert.h>
@@ -61,6 +62,7 @@ static void a_whole_file_is_read(void **state)
 		  "    content: [/etc/rules, /srv/more]\n"
 		  "    arguments: []\n"
 		  "    authorize: [process.exec, file.open]\n"
+		  "    scopes: [/srv/in, /data]\n"
 		  "    mode: shadow\n"
 		  "    miss: fail-closed\n"
 		  "  - {name: yara, enabled: false}\n"
@@ -68,7 +70,8 @@ static void a_whole_file_is_read(void **state)
 		  "environment: [PATH, \"LD_*\"]\n"
 		  "rings: {rare_kb: 64, bulk_kb: 128, broadcast_kb: 1024}\n"
 		  "findings: {max_mb: 1, files: 2}\n"
-		  "gate: {enabled: false, deadline_ms: 250, soft_deadline_ms: 40, exec: [/, /srv/data], deny_critical: true}\n");
+		  "gate: {enabled: false, deadline_ms: 250, soft_deadline_ms: 40, exec: [/, /srv/data], deny_critical: true,\n"
+		  "       open: [/srv/in, /usr/local], open_filesystems: [/data]}\n");
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config.all_packages, 0);
 	assert_int_equal(config.n_solutions, 2);
@@ -97,6 +100,44 @@ static void a_whole_file_is_read(void **state)
 	assert_int_equal(config.gate_exec.n, 2);
 	assert_string_equal(config.gate_exec.text[0], "/");
 	assert_string_equal(config.gate_exec.text[1], "/srv/data");
+	assert_int_equal(sigma->scopes.n, 2);
+	assert_int_equal(scopes_n(&config), 3);
+	assert_string_equal(scopes_path(&config, 1), "/usr/local");
+	assert_string_equal(scopes_path(&config, 2), "/data");
+	assert_true(!scopes_whole(&config, 1) && scopes_whole(&config, 2));
+}
+
+static void a_scope_is_no_place_where_the_system_lives(void **state)
+{
+	static const char *const refused[] = { "/", "/usr", "/usr/lib", "/usr/lib/x", "/etc", "/etc/ssl", "/var", "/var/lib",
+					       "/var/log/x", "/lib64", "srv", "/srv/../etc" };
+	static const char *const good[] = { "/srv", "/usr/local", "/usr/library", "/home", "/var/www", "/binaries" };
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (scopes_may_name(refused[i]))
+			fail_msg("passed: %s", refused[i]);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (!scopes_may_name(good[i]))
+			fail_msg("refused: %s", good[i]);
+}
+
+static void who_takes_part_where_is_said_by_scopes(void **state)
+{
+	const uint32_t open = 1u << RINGFORT_ACT_OPEN, modify = 1u << RINGFORT_ACT_MODIFY;
+
+	read_good("gate: {open: [/a, /b], open_filesystems: [/c]}\n"
+		  "solutions: [{name: all, authorize: [file.open]}, {name: one, authorize: [file.modify, process.exec], scopes: [/b]},\n"
+		  " {name: off, enabled: false, authorize: [file.modify]}, {name: lost, scopes: [/b, /d]}]\n");
+	assert_int_equal(scopes_of(&config, &config.solutions[0]), 7);
+	assert_int_equal(scopes_of(&config, &config.solutions[1]), 2);
+	assert_int_equal(scopes_acts(&config, 0), open);
+	assert_int_equal(scopes_acts(&config, 1), open | modify);
+	assert_null(scopes_unknown(&config, &config.solutions[1]));
+	assert_string_equal(scopes_unknown(&config, &config.solutions[3]), "/d");
+	/* Nobody who is asked: nothing is marked. */
+	config_default(&config);
+	read_good("gate: {open: [/a]}\nsolutions: [{name: a, authorize: [process.exec]}]\n");
+	assert_int_equal(scopes_acts(&config, 0), 0);
 }
 
 static void a_solution_decides_nothing_unless_the_operator_says_so(void **state)
@@ -212,6 +253,11 @@ static const struct {
 	{ "solutions:\n  - name: a\n    miss:\n", 3, "miss must be fail-open or fail-closed" },
 	{ "gate: true\n", 1, "gate must be a map, not a value" },
 	{ "gate:\n  scope: [/]\n", 2, "unknown key 'scope'" },
+	{ "gate:\n  open: [/etc]\n", 2, "not where the system lives" },
+	{ "gate:\n  open_filesystems: [/]\n", 2, "not where the system lives" },
+	{ "gate:\n  open: [/a, /b, /c, /d, /e, /f, /g, /h]\n  open_filesystems: [/i, /j, /k, /l, /m, /n, /o, /p, /q]\n", 2,
+	  "more than 16 entries together" },
+	{ "solutions:\n  - name: a\n    scopes: [srv]\n", 3, "scopes must be absolute paths" },
 	{ "gate:\n  enabled: on\n", 2, "enabled must be true or false" },
 	{ "gate:\n  deny_critical: 1\n", 2, "deny_critical must be true or false" },
 	{ "gate:\n  deadline_ms: 9\n", 2, "deadline_ms: 9 is not within 10 to 60000" },
@@ -280,6 +326,9 @@ static void a_spoiled_struct_does_not_pass_the_check(void **state)
 	SPOIL(config.solutions[0].authorize = UINT32_MAX);
 	SPOIL(config.solutions[0].net = 1u << _RINGFORT_NET_ACT_N);
 	SPOIL(config.gate_net_protect.n = 2);
+	SPOIL(config.gate_open.n = 1);
+	SPOIL(config.solutions[0].scopes.n = 1);
+	SPOIL((config.solutions[0].scopes.n = 1, memcpy(config.solutions[0].scopes.text[0], "/etc", 5)));
 	SPOIL(memcpy(config.gate_net_protect.text[0], "none", 5));
 	SPOIL(config.solutions[0].mode = _CONFIG_MODE_N);
 	SPOIL(config.solutions[0].miss = _CONFIG_MISS_N);
@@ -316,6 +365,8 @@ int main(void)
 		cmocka_unit_test_setup(without_a_file_every_package_runs_as_it_asks, set_defaults),
 		cmocka_unit_test_setup(a_whole_file_is_read, set_defaults),
 		cmocka_unit_test_setup(a_solution_decides_nothing_unless_the_operator_says_so, set_defaults),
+		cmocka_unit_test_setup(a_scope_is_no_place_where_the_system_lives, set_defaults),
+		cmocka_unit_test_setup(who_takes_part_where_is_said_by_scopes, set_defaults),
 		cmocka_unit_test_setup(net_acts_have_a_mask_of_their_own_and_dhcp_is_protected, set_defaults),
 		cmocka_unit_test_setup(a_drop_in_changes_keys_of_the_gate_and_what_a_solution_may_decide,
 				       set_defaults),

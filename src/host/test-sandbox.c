@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -850,6 +852,11 @@ int main(int argc, char **argv)
 		return 77;
 	}
 	tree = cgroup_tree_close(tree);
+	/* What others mount meanwhile is not left by us. */
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+		perror("a mount namespace of our own");
+		return 1;
+	}
 	pid = fork();
 	if (pid == 0)
 		exit(run_all());

@@ -31,6 +31,7 @@ enum ask_kind {
 };
 
 #define ASK_MAX_PATH 4096u
+#define ASK_SHOWN (1ull << 63) /* in ids: nobody waits, an answer is not sent */
 #define ASK_REQUEST_HAS_FILE (1u << 31) /* in flags: a descriptor was sent */
 
 struct ask_request {

@@ -128,6 +128,11 @@ int mailbox_put(struct mailbox_writer *writer, uint32_t kind, const void *first,
 	return 0;
 }
 
+uint64_t mailbox_unread(const struct mailbox_writer *writer)
+{
+	return writer->tail - atomic_load_explicit(&writer->shared->head, memory_order_acquire);
+}
+
 struct mailbox_progress *mailbox_progress_now(struct mailbox_writer *writer)
 {
 	return &writer->shared->progress;

@@ -55,6 +55,9 @@ struct mailbox_writer *mailbox_writer_close(struct mailbox_writer *writer);
 int mailbox_put(struct mailbox_writer *writer, uint32_t kind, const void *first, size_t n_first,
 		const void *second, size_t n_second);
 
+/** mailbox_unread() - bytes that the reader let stand, as it says */
+uint64_t mailbox_unread(const struct mailbox_writer *writer);
+
 /** mailbox_progress_now() - the numbers, to be kept current in place */
 struct mailbox_progress *mailbox_progress_now(struct mailbox_writer *writer);
 

@@ -19,6 +19,7 @@ int drop_sensor(void);
  * in our name), CAP_LEASE (to see writers), CAP_IPC_LOCK (to stay in memory); no new privileges
  */
 int drop_gate(void);
+int drop_scopes(void); /* folders of whomever can be read, and that is all */
 
 /** drop_control() - another user, no groups, no capabilities, no new privileges */
 int drop_control(uid_t uid, gid_t gid);

@@ -39,7 +39,7 @@ static bool wanted(const struct gate_keeper *keeper)
 	const struct config *config = keeper->supervisor->config;
 
 	return !keeper->disabled && config->gate_enabled &&
-	       (config->gate_exec.n > 0 || config_rules_net(config));
+	       (config->gate_exec.n > 0 || config_rules_net(config) || scope_keeper_wanted(keeper->supervisor));
 }
 
 void gate_keeper_kill(struct gate_keeper *keeper)
@@ -78,7 +78,7 @@ void gate_keeper_voter(struct gate_keeper *keeper, const struct unit *unit)
 	struct message voter = {
 		.kind = MESSAGE_VOTER,
 		.slot = unit->slot,
-		.value = { unit->run, MESSAGE_TERMS(unit->authorize, unit->net, unit->shadow, unit->fail_closed) },
+		.value = { unit->run, MESSAGE_TERMS(unit->authorize, unit->net, unit->scopes, unit->shadow, unit->fail_closed) },
 	};
 
 	snprintf(voter.text, sizeof(voter.text), "%s", unit->manifest.name);
@@ -172,6 +172,16 @@ static void tell_own_unit(struct gate_keeper *keeper, const struct unit *unit)
 	gate_keeper_own(keeper, unit->probe.born, true);
 }
 
+/* Beside the gate, not in it: a walk waits for disks. */
+static void tell_scopes(struct gate_keeper *keeper)
+{
+	_cleanup_(closep) int fd = scope_keeper_start(keeper->supervisor);
+	const struct message scopes = { .kind = MESSAGE_SCOPES };
+
+	if (fd >= 0)
+		tell(keeper, &scopes, &fd, 1);
+}
+
 /* Its own processes first: then nothing of ours waits for a verdict about itself. */
 static void tell_all(struct gate_keeper *keeper)
 {
@@ -192,6 +202,7 @@ static void tell_all(struct gate_keeper *keeper)
 	 * the first question. */
 	tell_backstop(keeper);
 	tell_guards(keeper);
+	tell_scopes(keeper);
 }
 
 /* ---- its lives ------------------------------------------------------------------------------------ */
@@ -257,6 +268,7 @@ static void keep_current(struct gate_keeper *keeper)
 		tell_critical(keeper);
 	}
 	tell_guards(keeper);
+	tell_scopes(keeper);
 }
 
 static bool is_dead(pid_t pid)
@@ -341,6 +353,7 @@ static void forget_gate(struct gate_keeper *keeper)
 	keeper->heard = NULL;
 	keeper->fd = close_fd(keeper->fd);
 	keeper->pid = 0;
+	scope_keeper_end(&keeper->scopes);
 }
 
 void gate_keeper_ended(struct gate_keeper *keeper)
@@ -350,6 +363,9 @@ void gate_keeper_ended(struct gate_keeper *keeper)
 	const bool ours = keeper->condemned;
 	int status;
 
+	/* It was the last life's, perhaps: then the gate waits for the next. */
+	if (scope_keeper_ended(keeper->supervisor) && keeper->pid > 0 && !keeper->supervisor->ending)
+		tell_scopes(keeper);
 	if (keeper->held > 0 && waitpid(keeper->held, NULL, WNOHANG) == keeper->held)
 		keeper->held = 0;
 	if (pid <= 0 || waitpid(pid, &status, WNOHANG) != pid)
@@ -423,8 +439,8 @@ void gate_keeper_message(struct gate_keeper *keeper, const struct message *messa
 
 	if (keeper->history_writer < 0) {
 		done.result = -ENOTSUP;
-		snprintf(done.text, sizeof(done.text), "there is no gate: no file system is guarded (gate: exec: in the configuration), no solution "
-			 "may rule the network");
+		snprintf(done.text, sizeof(done.text), "there is no gate: no file system is guarded (gate: exec: in the configuration), "
+			 "no scope of opens is named, no solution may rule the network");
 	} else {
 		keeper->open = message->value[1] != 0;
 		log_warning("the operator %s the gate", keeper->open ? "opened" : "closed");

@@ -13,6 +13,7 @@
 #include "gate/backstop.h"
 #include "ringfortd/critical-watch.h"
 #include "ringfortd/message.h"
+#include "ringfortd/scope-keeper.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -42,6 +43,7 @@ struct gate_keeper {
 	uint32_t complained;   /* of places that cannot be guarded, a bit each: once */
 	struct event *heard, *watch;
 	struct critical_watch critical;
+	struct scope_keeper scopes;
 };
 
 /** gate_keeper_open() - before the roles are forked: control reads the history.  0 or a negative errno */

@@ -33,6 +33,12 @@ enum message_kind {
 			  /* result, value[1] enum superblock_answer: why it is not guarded */
 	MESSAGE_CRITICAL, /* fd: struct critical_set, packed (to control too, who tells it the operator) */
 	MESSAGE_FORGIVE,  /* slot: the operator resets its circuit breaker */
+	MESSAGE_SCOPES,   /* fd: to the process that walks the scopes, beside the first */
+	/* scopes to gate */
+	MESSAGE_SCOPE,    /* scope; fd: its folder, or a file of its file system; without: it is not guarded */
+	MESSAGE_SCOPE_FOLDER, /* value[0] scope; fd: a folder in it */
+	/* gate to scopes */
+	MESSAGE_SCOPES_AGAIN, /* there is somebody new to mark them for */
 	/* sensor to supervisor, and on to the gate */
 	MESSAGE_BACKSTOP, /* fd: the map of event/backstop.h */
 	/* gate to supervisor */
@@ -66,11 +72,12 @@ enum message_kind {
 };
 
 /* What MESSAGE_VOTER says of a solution beside its descriptors. */
-#define MESSAGE_TERMS(acts, net, shadow, closed) \
+#define MESSAGE_TERMS(acts, net, scopes, shadow, closed) \
 	((uint64_t)(acts) | (uint64_t)((shadow) != 0) << 32 | (uint64_t)((closed) != 0) << 33 | \
-	 (uint64_t)(net) << 34)
+	 (uint64_t)(net) << 34 | (uint64_t)(scopes) << 40)
 #define MESSAGE_TERMS_ACTS(terms) ((uint32_t)(terms))
-#define MESSAGE_TERMS_NET(terms) ((uint32_t)((terms) >> 34))
+#define MESSAGE_TERMS_NET(terms) ((uint32_t)((terms) >> 34 & 0x3f))
+#define MESSAGE_TERMS_SCOPES(terms) ((uint32_t)((terms) >> 40))
 #define MESSAGE_TERMS_SHADOW(terms) ((terms) >> 32 & 1)
 #define MESSAGE_TERMS_CLOSED(terms) ((terms) >> 33 & 1)
 
@@ -107,6 +114,15 @@ struct message_folder {
 	char path[896];
 };
 
+/* Where opens are decided. */
+struct message_scope {
+	uint32_t scope;
+	uint32_t acts;  /* 1u << enum ringfort_act */
+	uint32_t whole; /* a file system, not a folder */
+	char path[256];
+	char why[96];   /* why it, or a part of it, is not guarded; "": it is */
+};
+
 struct message {
 	uint32_t kind;
 	uint32_t slot;
@@ -117,6 +133,7 @@ struct message {
 		struct message_solution solution;
 		struct message_tamper tamper;
 		struct message_folder folder;
+		struct message_scope scope;
 		char text[1024];
 	};
 };

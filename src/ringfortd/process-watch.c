@@ -121,6 +121,7 @@ void process_watch_look(struct supervisor *supervisor)
 	look(supervisor, &watch->sensor, supervisor->sensor_pid, "sensor", HELP_WAKE);
 	look(supervisor, &watch->control, supervisor->control_pid, "control", HELP_WAKE);
 	look(supervisor, &watch->gate, supervisor->gate.pid, "gate", HELP_WAKE | HELP_REPLACE);
+	look(supervisor, &watch->scopes, supervisor->gate.scopes.pid, "scopes", HELP_WAKE);
 	for (uint32_t i = 0; i < supervisor->n_units; i++) {
 		const struct unit *unit = supervisor->units[i];
 

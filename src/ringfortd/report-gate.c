@@ -9,7 +9,7 @@
 
 #define NS_PER_S 1000000000ull
 
-static const char *const acts[_RINGFORT_ACT_N] = { "process.exec", "file.open" };
+static const char *const acts[_RINGFORT_ACT_N] = { "process.exec", "file.open", "file.modify" };
 static const char *const net_acts[_RINGFORT_NET_ACT_N] = { "net.connect", "net.bind", "net.send" };
 
 static const char *or_unknown(const char *name)
@@ -135,6 +135,8 @@ static void report_voice(struct json *json, const struct history_voice *voice, u
 	json_name_uint(json, "after", voice->n_after);
 	json_name_uint(json, "wrong", voice->n_wrong);
 	json_name_uint(json, "self_harm", voice->n_self_harm);
+	json_name_uint(json, "shown", voice->n_shown);
+	json_name_uint(json, "unshown", voice->n_unshown);
 	json_name_uint(json, "net_rules", voice->n_net_rules);
 	json_name_uint(json, "net_denied", voice->n_net_denied);
 	json_name_uint(json, "net_shadow", voice->n_net_shadow);
@@ -161,10 +163,30 @@ static void report_refused(struct json *json, const struct history_numbers *numb
 	json_end_array(json);
 }
 
+static void report_scopes(struct json *json, const struct history_numbers *numbers)
+{
+	json_name(json, "scopes");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < HISTORY_SCOPES; i++) {
+		const struct history_scope *scope = &numbers->scopes[i];
+
+		if (!scope->path[0])
+			continue;
+		json_begin_object(json);
+		json_name(json, "path");
+		json_bytes(json, scope->path, strnlen(scope->path, sizeof(scope->path)));
+		json_name_bool(json, "filesystem", scope->whole);
+		json_name_uint(json, "folders", scope->n_folders);
+		json_name_string(json, "why", scope->why);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
 /* Or took part. */
 static bool takes_part(const struct history_voice *voice)
 {
-	return voice->acts || voice->n_asked || voice->n_net_rules || voice->n_net_denied || voice->n_net_shadow ||
+	return voice->acts || voice->n_asked || voice->n_shown || voice->n_unshown || voice->n_net_rules || voice->n_net_denied || voice->n_net_shadow ||
 	       voice->n_net_refused;
 }
 
@@ -175,6 +197,7 @@ void report_gate(struct json *json, const struct history_numbers *numbers,
 	json_name_bool(json, "open", numbers->open);
 	json_name_uint(json, "marks", numbers->n_marks);
 	report_refused(json, numbers);
+	report_scopes(json, numbers);
 	json_name_uint(json, "asked", numbers->n_asked);
 	json_name_uint(json, "at_once", numbers->n_at_once);
 	json_name_uint(json, "critical", numbers->n_critical);

@@ -3,6 +3,7 @@
 #include "ringfortd/role-config.h"
 
 #include "base/cleanup.h"
+#include "host/scopes.h"
 #include "ringfortd/drop.h"
 
 #include <dirent.h>
@@ -212,6 +213,21 @@ static size_t add_drop_ins(struct source *sources, size_t n, const char *config)
 	return n;
 }
 
+/* Files may name in any order; what no file named at the end is a mistake. */
+static int check_scopes(const struct config *config, char ret_error[1024])
+{
+	for (uint32_t i = 0; i < config->n_solutions; i++) {
+		const char *unknown = scopes_unknown(config, &config->solutions[i]);
+
+		if (!unknown)
+			continue;
+		snprintf(ret_error, 1024, "solution '%s': scopes: '%s' stands neither in gate: open nor in gate: "
+			 "open_filesystems", config->solutions[i].name, unknown);
+		return YAML_REFUSED;
+	}
+	return 0;
+}
+
 int read_config(const struct paths *paths, bool must_exist, struct config *ret_config,
 		char ret_error[1024])
 {
@@ -228,6 +244,8 @@ int read_config(const struct paths *paths, bool must_exist, struct config *ret_c
 	config_default(&answer->config);
 	r = parse_in_child(sources, n, parse_config, answer);
 	r = answer_result(answer, r, config_check(&answer->config), ret_error);
+	if (r == 0)
+		r = check_scopes(&answer->config, ret_error);
 	if (r == 0)
 		*ret_config = answer->config;
 	return r;

@@ -30,6 +30,7 @@
 
 #define ALIVE_MS 250
 #define HARM_MS 1000 /* what would be denied of the critical set is told so often at most, and counted */
+#define SCOPES_A_TURN 32 /* folders that are marked */
 #define DESCRIPTORS 8192 /* more than can wait at once: running out of them would deny */
 
 struct gate_loop {
@@ -40,6 +41,7 @@ struct gate_loop {
 	uint64_t n_overflow;
 	uint64_t alive_ms; /* when we last said that we are */
 	uint64_t overridden_ms, harm_ms[MESSAGE_SLOTS]; /* when each was told last */
+	int scopes_fd;     /* messages, or -1 */
 	uint32_t refused;  /* places that the kernel does not mark, a bit each: said once */
 	bool ended;
 	int result;
@@ -92,6 +94,7 @@ static void told(void *userdata, enum gate_news news, uint32_t slot, const struc
 	const struct message harms = { .kind = MESSAGE_HARMS, .slot = slot };
 	const struct message demoted = { .kind = MESSAGE_DEMOTED, .slot = slot };
 	const struct message mounted = { .kind = MESSAGE_MOUNTED };
+	const struct message again = { .kind = MESSAGE_SCOPES_AGAIN };
 	const struct message unmarked = { .kind = MESSAGE_UNMARKED, .value = { slot } };
 
 	switch (news) {
@@ -112,6 +115,10 @@ static void told(void *userdata, enum gate_news news, uint32_t slot, const struc
 		break;
 	case GATE_UNMARKED:
 		message_send_fd(loop->role->supervisor_fd, &unmarked, NULL, 0);
+		break;
+	case GATE_UNSCOPED:
+		if (loop->scopes_fd >= 0)
+			message_send_fd(loop->scopes_fd, &again, NULL, 0);
 		break;
 	case GATE_MOUNTED:
 		message_send_fd(loop->role->supervisor_fd, &mounted, NULL, 0);
@@ -138,6 +145,7 @@ static int voter_up(struct gate_loop *loop, const struct message *message, int f
 		.run = (uint32_t)message->value[0],
 		.granted = MESSAGE_TERMS_ACTS(message->value[1]),
 		.net = MESSAGE_TERMS_NET(message->value[1]),
+		.scopes = MESSAGE_TERMS_SCOPES(message->value[1]),
 		.name = message->text,
 		.mode = MESSAGE_TERMS_SHADOW(message->value[1]) ? DECISION_SHADOW : DECISION_ENFORCE,
 		.miss = MESSAGE_TERMS_CLOSED(message->value[1]) ? DECISION_FAIL_CLOSED : DECISION_FAIL_OPEN,
@@ -162,6 +170,14 @@ static void guard(struct gate_loop *loop, const struct message *message, int fd)
 	loop->refused = r < 0 ? loop->refused | bit : loop->refused & ~bit;
 }
 
+/* The last one has ended, or will. */
+static int scopes_up(struct gate_loop *loop, int *fd)
+{
+	close_fd(loop->scopes_fd);
+	loop->scopes_fd = take_fd(fd);
+	return gate_watch(loop->gate, loop->scopes_fd);
+}
+
 static int dispatch(struct gate_loop *loop, const struct message *message, int fds[MESSAGE_MAX_FDS])
 {
 	if (message->slot >= MESSAGE_SLOTS)
@@ -176,6 +192,8 @@ static int dispatch(struct gate_loop *loop, const struct message *message, int f
 		return critical_watch_unpack(fds[0], &loop->critical);
 	case MESSAGE_BACKSTOP:
 		return gate_backstop(loop->gate, fds[0]);
+	case MESSAGE_SCOPES:
+		return scopes_up(loop, &fds[0]);
 	case MESSAGE_FORGIVE:
 		gate_voter_reset(loop->gate, message->slot);
 		return 0;
@@ -211,6 +229,43 @@ static void hear_supervisor(struct gate_loop *loop)
 		end(loop, "cannot read messages", r == -EPIPE ? 0 : r);
 }
 
+/* ---- scopes ----------------------------------------------------------------------------------- */
+
+static void scope(struct gate_loop *loop, const struct message_scope *scope, int fd)
+{
+	const struct gate_scope is = { .scope = scope->scope, .acts = scope->acts, .whole = scope->whole != 0,
+				       .path = scope->path };
+	int r = fd < 0 ? 0 : gate_scope(loop->gate, &is, fd);
+
+	if (r < 0)
+		log_error("cannot guard opens in %s: %s", log_quote(scope->path), strerror(-r));
+	if (fd < 0)
+		gate_scope_refuse(loop->gate, scope->scope, scope->path, scope->why);
+}
+
+/* So much a turn, openers wait: what is left keeps the socket readable. */
+static void hear_scopes(struct gate_loop *loop)
+{
+	int fds[MESSAGE_MAX_FDS];
+	struct message message;
+	int r = 0;
+
+	for (int i = 0; i < SCOPES_A_TURN; i++) {
+		r = message_receive_fd(loop->scopes_fd, &message, fds);
+		if (r <= 0)
+			break;
+		if (message.kind == MESSAGE_SCOPE)
+			scope(loop, &message.scope, fds[0]);
+		else if (message.kind == MESSAGE_SCOPE_FOLDER && fds[0] >= 0)
+			gate_scope_folder(loop->gate, (uint32_t)message.value[0], fds[0]);
+		for (int fd = 0; fd < MESSAGE_MAX_FDS; fd++)
+			close_fd(fds[fd]);
+	}
+	/* The supervisor starts another. */
+	if (r < 0)
+		loop->scopes_fd = close_fd(loop->scopes_fd);
+}
+
 /* ---- the loop --------------------------------------------------------------------------------- */
 
 static void say_alive(struct gate_loop *loop)
@@ -233,8 +288,11 @@ static void run(struct gate_loop *loop)
 
 		if (r < 0)
 			end(loop, "cannot read the kernel's questions", r);
-		else if (r > 0)
+		else if (r > 0) {
 			hear_supervisor(loop);
+			if (loop->scopes_fd >= 0)
+				hear_scopes(loop);
+		}
 		say_alive(loop);
 	}
 }
@@ -316,6 +374,7 @@ int role_gate(const struct gate_role *role)
 	int r;
 
 	loop.role = role;
+	loop.scopes_fd = -1;
 	prepare();
 	r = open_gate(&loop);
 	if (r < 0) {

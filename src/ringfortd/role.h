@@ -57,6 +57,14 @@ struct gate_role {
 /** role_gate() - owns the fanotify group: asks solutions, answers the kernel */
 int role_gate(const struct gate_role *role);
 
+struct scopes_role {
+	int gate_fd; /* messages */
+	const struct config *config;
+};
+
+/** role_scopes() - walks the folders where opens are decided, and keeps the gate's marks on them current */
+int role_scopes(const struct scopes_role *role);
+
 /** role_selftest() - performs one act of each type; writes the mask of those that worked to fd */
 int role_selftest(int fd);
 

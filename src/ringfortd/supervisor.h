@@ -53,6 +53,7 @@ struct unit {
 	int wake;               /* its pipe, to write: of the sensor and the gate */
 	uint32_t authorize;     /* acts that it may decide */
 	uint32_t net;           /* acts that its rules may decide */
+	uint32_t scopes;        /* where it may decide about opens, a bit each */
 	bool shadow, fail_closed;
 	struct event *ended, *due;
 	struct cgroup_usage usage; /* of the last run */
@@ -80,7 +81,7 @@ struct watched_process {
 struct process_watch {
 	struct event *timer;
 	const char *cgroups; /* where version 2 is mounted, or NULL */
-	struct watched_process self, sensor, control, gate, units[MESSAGE_SLOTS];
+	struct watched_process self, sensor, control, gate, scopes, units[MESSAGE_SLOTS];
 };
 
 struct supervisor {

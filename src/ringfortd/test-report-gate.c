@@ -163,9 +163,11 @@ static struct history_numbers some_numbers(void)
 		.n_net_untold = 21, .since_ns = TIME_NS,
 		.n_pending = 6, .n_marks = 7, .n_restarts = 8,
 		.places[0] = { .path = "/srv" }, .places[1] = { .path = "/mnt/\"x", .why = "it waits" },
+		.scopes[2] = { .path = "/srv", .n_folders = 20 },
+		.scopes[3] = { .path = "/data", .why = "it is gone", .whole = 1 },
 		.voices[1] = { .n_asked = 15, .n_allowed = 7, .n_denied = 4, .n_late = 2, .n_full = 1, .n_gone = 1,
 			       .n_after = 3, .n_wrong = 13, .n_self_harm = 2, .n_net_rules = 14, .n_net_denied = 15,
-			       .n_net_shadow = 16, .n_net_refused = 17, .acts = 1u << RINGFORT_ACT_EXEC | 1u << RINGFORT_ACT_OPEN,
+			       .n_net_shadow = 16, .n_net_refused = 17, .n_shown = 18, .n_unshown = 19, .acts = 1u << RINGFORT_ACT_EXEC | 1u << RINGFORT_ACT_OPEN,
 			       .miss = DECISION_FAIL_CLOSED, .demoted = 1 },
 	};
 }
@@ -177,12 +179,14 @@ static void the_numbers_of_the_gate_are_told_with_those_who_take_part(void)
 	json_reset(&json);
 	report_gate(&json, &numbers, &names);
 	expect("{\"open\":false,\"marks\":7,\"refused\":[{\"path\":\"/mnt/\\\"x\",\"why\":\"it waits\"}],"
+	       "\"scopes\":[{\"path\":\"/srv\",\"filesystem\":false,\"folders\":20,\"why\":\"\"},"
+	       "{\"path\":\"/data\",\"filesystem\":true,\"folders\":0,\"why\":\"it is gone\"}],"
 	       "\"asked\":100,\"at_once\":60,\"critical\":9,\"cached\":25,\"decided\":15,"
 	       "\"denied\":4,\"overridden\":1,\"expired\":2,\"overflow\":3,\"unguarded\":8,\"unanswered\":5,\"net_untold\":21,\"pending\":6,"
 	       "\"restarts\":8,\"since\":\"2024-07-19T04:09:00.000000042Z\",\"solutions\":["
 	       "{\"name\":\"yara\",\"acts\":[\"process.exec\",\"file.open\"],\"mode\":\"enforce\","
 	       "\"miss\":\"fail-closed\",\"demoted\":true,\"asked\":15,\"allowed\":7,\"denied\":4,\"late\":2,"
-	       "\"full\":1,\"gone\":1,\"after\":3,\"wrong\":13,\"self_harm\":2,\"net_rules\":14,\"net_denied\":15,"
+	       "\"full\":1,\"gone\":1,\"after\":3,\"wrong\":13,\"self_harm\":2,\"shown\":18,\"unshown\":19,\"net_rules\":14,\"net_denied\":15,"
 	       "\"net_shadow\":16,\"net_refused\":17}]}");
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "host/scopes.h"
 #include "ring/ask.h"
 #include "ring/broadcast.h"
 #include "ring/channel.h"
@@ -13,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ringfort/verdict.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -125,6 +127,7 @@ static int open_ask(struct unit *unit, struct unit_plan *plan, char ask[64])
 	int r;
 
 	unit->authorize = unit->supervisor->gate.history_writer < 0 ? 0 : plan->plan.authorize;
+	unit->scopes = unit->entry ? scopes_of(unit->supervisor->config, unit->entry) : 0;
 	unit->net = unit->supervisor->gate.book < 0 ? 0 : plan->plan.net;
 	unit->shadow = plan->plan.mode == CONFIG_SHADOW;
 	unit->fail_closed = plan->plan.miss == MANIFEST_FAIL_CLOSED;
@@ -137,7 +140,7 @@ static int open_ask(struct unit *unit, struct unit_plan *plan, char ask[64])
 		 ASK_FILES_TARGET, ASK_GATE_TARGET, unit->authorize, unit->net);
 	plan->environment[5] = ask;
 	/* Somebody waits for what it says; not for rules. */
-	plan->plan.options.urgent = unit->authorize != 0;
+	plan->plan.options.urgent = (unit->authorize & ~(1u << RINGFORT_ACT_MODIFY)) != 0;
 	return 0;
 }
 

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Gate scope - where opens are decided, and what was written there.
+ *
+ * A scope has a group of its own, so that a question tells by where it comes from who is to be asked.  What
+ * was written is told by a group for each solution: its events wait in the kernel while that solution has
+ * no room, and keep no other waiting.  They hold their file system mounted, hence not for longer than
+ * PATIENCE_NS: then they are given up, counted, and the solution is told that there were some.
+ */
+#include "gate/gate-internal.h"
+
+#include "gate/fan.h"
+#include "gate/mounts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATIENCE_NS 1000000000ull
+#define SHOWN_A_TURN 16u    /* openers wait meanwhile */
+#define GIVEN_UP_A_TURN 512 /* a few times a second */
+
+void gate_scopes_init(struct gate *gate)
+{
+	for (uint32_t scope = 0; scope < GATE_SCOPES; scope++)
+		gate->scopes[scope].group = -1;
+	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
+		gate->shown[slot].group = -1;
+}
+
+void gate_scopes_done(struct gate *gate)
+{
+	for (uint32_t scope = 0; scope < GATE_SCOPES; scope++)
+		gate->scopes[scope].group = close_fd(gate->scopes[scope].group);
+	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
+		gate->shown[slot].group = close_fd(gate->shown[slot].group);
+}
+
+/* ---- marks -------------------------------------------------------------------------------------- */
+
+static int open_opens(struct gate *gate, uint32_t scope)
+{
+	struct scope *to = &gate->scopes[scope];
+	int r;
+
+	if (to->group >= 0)
+		return 0;
+	r = fan_open(&to->group);
+	return r < 0 ? r : gate_watch_source(gate, to->group, SOURCE_OPENS + scope);
+}
+
+static int mark_everywhere(struct gate *gate, uint32_t scope, int file)
+{
+	const struct scope *to = &gate->scopes[scope];
+	int r = 0;
+
+	if (to->acts & 1u << RINGFORT_ACT_OPEN)
+		r = fan_mark_scope(to->group, RINGFORT_ACT_OPEN, to->whole, file);
+	for (uint32_t slot = 0; slot < DECISION_VOICES && r == 0; slot++)
+		if (gate->shown[slot].group >= 0 && gate->shown[slot].scopes & 1u << scope)
+			r = fan_mark_scope(gate->shown[slot].group, RINGFORT_ACT_MODIFY, to->whole, file);
+	return r;
+}
+
+static void tell_scope(struct gate *gate, uint32_t scope, const char *path, const char *why)
+{
+	struct history_scope *told = &gate->numbers->scopes[scope];
+
+	history_path(told->path, path);
+	snprintf(told->why, sizeof(told->why), "%s", why);
+	told->whole = gate->scopes[scope].whole;
+}
+
+int gate_scope(struct gate *gate, const struct gate_scope *is, int file)
+{
+	struct scope *scope;
+	int r = 0;
+
+	if (is->scope >= GATE_SCOPES)
+		return -ERANGE;
+	scope = &gate->scopes[is->scope];
+	scope->acts = is->acts;
+	scope->whole = is->whole;
+	if (scope->acts & 1u << RINGFORT_ACT_OPEN)
+		r = open_opens(gate, is->scope);
+	if (r == 0)
+		r = mark_everywhere(gate, is->scope, file);
+	tell_scope(gate, is->scope, is->path, r < 0 ? strerror(-r) : "");
+	gate->numbers->scopes[is->scope].n_folders = r == 0;
+	return r;
+}
+
+int gate_scope_folder(struct gate *gate, uint32_t scope, int folder)
+{
+	int r;
+
+	if (scope >= GATE_SCOPES || !gate->scopes[scope].acts || gate->scopes[scope].whole)
+		return -ERANGE;
+	r = mark_everywhere(gate, scope, folder);
+	gate->numbers->scopes[scope].n_folders += r == 0;
+	return r;
+}
+
+void gate_scope_refuse(struct gate *gate, uint32_t scope, const char *path, const char *why)
+{
+	if (scope < GATE_SCOPES)
+		tell_scope(gate, scope, path, why);
+}
+
+int gate_scope_voter(struct gate *gate, const struct voter *voter)
+{
+	struct shown *shown = &gate->shown[voter->terms.slot];
+	int r;
+
+	if (!(voter->terms.granted & 1u << RINGFORT_ACT_MODIFY))
+		return 0;
+	if (shown->group < 0) {
+		r = fan_open_shown(&shown->group);
+		if (r == 0)
+			r = gate_watch_source(gate, shown->group, SOURCE_SHOWN + voter->terms.slot);
+		if (r < 0)
+			return r;
+	} else if (shown->scopes == voter->terms.scopes) {
+		return 0;
+	}
+	shown->scopes = voter->terms.scopes;
+	gate_tell(gate, GATE_UNSCOPED, voter->terms.slot, NULL);
+	return 0;
+}
+
+/* ---- what was written ------------------------------------------------------------------------------ */
+
+static bool takes_part(const struct gate *gate, uint32_t slot)
+{
+	return gate->voters[slot] && !gate->numbers->open && voter_takes_part(gate->voters[slot], RINGFORT_ACT_MODIFY);
+}
+
+static void unshown(struct gate *gate, uint32_t slot)
+{
+	gate->shown[slot].lost = true;
+	gate->numbers->voices[slot].n_unshown++;
+}
+
+static void show_one(struct gate *gate, uint32_t slot, const struct fan_event *event)
+{
+	struct shown *shown = &gate->shown[slot];
+	struct voter_question asked = { .act = RINGFORT_ACT_MODIFY, .pid = event->pid, .fd = event->fd,
+					.path = &gate->path };
+	struct file file;
+
+	if (gate_is_ours(gate, event->pid) || file_read(&file, event->fd) < 0 || !S_ISREG(file.mode))
+		return;
+	file_path(&gate->path, gate->names, event->fd);
+	asked.file = &file;
+	asked.id = ASK_SHOWN | ++gate->n_shown;
+	asked.flags = (mounts_has(gate->mounts, file.mount) ? 0 : RINGFORT_REQUEST_FOREIGN_NS) |
+		      (shown->lost ? RINGFORT_REQUEST_LOST : 0);
+	if (voter_ask(gate->voters[slot], &asked) < 0)
+		unshown(gate, slot);
+	else
+		shown->lost = false;
+}
+
+static void take(struct gate *gate, uint32_t slot, const struct fan_event *event)
+{
+	if (event->fd < 0 || !takes_part(gate, slot))
+		unshown(gate, slot);
+	else
+		show_one(gate, slot, event);
+	if (event->fd >= 0)
+		close(event->fd);
+}
+
+static int read_some(struct gate *gate, uint32_t slot)
+{
+	struct fan_event events[FAN_EVENTS];
+	int n = fan_read(gate->shown[slot].group, events, SHOWN_A_TURN);
+
+	for (int i = 0; i < n; i++)
+		take(gate, slot, &events[i]);
+	return n;
+}
+
+static void pause_shown(struct gate *gate, uint32_t slot)
+{
+	struct shown *shown = &gate->shown[slot];
+
+	epoll_ctl(gate->epoll_fd, EPOLL_CTL_DEL, shown->group, NULL);
+	shown->paused = true;
+	shown->paused_ns = gate->now_ns;
+}
+
+void gate_show(struct gate *gate, uint32_t slot)
+{
+	if (takes_part(gate, slot) && !voter_has_room(gate->voters[slot]))
+		pause_shown(gate, slot);
+	else
+		read_some(gate, slot);
+}
+
+static void give_up(struct gate *gate, uint32_t slot)
+{
+	struct fan_event events[FAN_EVENTS];
+	int n = 1;
+
+	for (int taken = 0; taken < GIVEN_UP_A_TURN && n > 0; taken += n) {
+		n = fan_read(gate->shown[slot].group, events, FAN_EVENTS);
+		for (int i = 0; i < n; i++) {
+			close_fd(events[i].fd);
+			unshown(gate, slot);
+		}
+	}
+}
+
+void gate_show_again(struct gate *gate, uint32_t slot)
+{
+	struct shown *shown = &gate->shown[slot];
+
+	if (!shown->paused)
+		return;
+	if (!takes_part(gate, slot) || voter_has_room(gate->voters[slot])) {
+		shown->paused = false;
+		gate_watch_source(gate, shown->group, SOURCE_SHOWN + slot);
+	} else if (gate->now_ns - shown->paused_ns > PATIENCE_NS) {
+		give_up(gate, slot);
+	}
+}

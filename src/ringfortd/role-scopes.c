@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Role scopes - walks the folders where opens are decided, so that the gate need not.
+ *
+ * A mark on a folder counts for the files in it and not for folders below, so each gets its own: this process
+ * opens them and hands them to the gate, which marks them.  inotify tells of folders that are made or moved
+ * in; between that and the mark lies a moment in which their files are opened unasked.
+ *
+ * Whoever owns a folder below a scope can put links and mounts there while we walk: each step is one name
+ * below an open folder, over neither.  A folder on another file system is in no scope.
+ *
+ * It may wait for a disk, and it may die: the gate needs it only for what is new.
+ */
+#include "ringfortd/role.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "gate/superblock.h"
+#include "host/scopes.h"
+#include "ringfortd/drop.h"
+#include "ringfortd/message.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define LOOK_MS 1000     /* at the scopes themselves: mounted over, made, deleted */
+#define PATIENCE_MS 5000 /* for a gate that does not read */
+#define DESCRIPTORS 8192 /* a walk keeps those of the way down to where it is */
+#define BUFFER_BYTES 65536
+#define NEWS (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK)
+
+/* A folder that is watched. */
+struct folder {
+	int watch;
+	uint32_t scope;
+	char *path; /* below the scope; "" for itself */
+};
+
+/* No descriptor of it: that would keep its file system mounted. */
+struct root {
+	bool there;
+	uint64_t dev, ino, mount;
+	bool was_point;
+	bool complained;
+	char why[96]; /* why not all of it */
+};
+
+struct walker {
+	const struct config *config;
+	int gate_fd, inotify;
+	void *folders; /* a tree by watch */
+	struct root roots[SCOPES_MAX];
+	bool ended; /* the gate has gone */
+};
+
+static void closedirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* ---- to the gate ------------------------------------------------------------------------------ */
+
+static void tell(struct walker *walker, const struct message *message, int fd)
+{
+	struct pollfd room = { .fd = walker->gate_fd, .events = POLLOUT };
+	int r;
+
+	while (!walker->ended) {
+		r = message_send_fd(walker->gate_fd, message, &fd, fd >= 0);
+		if (r == 0)
+			return;
+		if (r != -EAGAIN || poll(&room, 1, PATIENCE_MS) <= 0)
+			walker->ended = true;
+	}
+}
+
+static void tell_scope(struct walker *walker, uint32_t scope, int fd)
+{
+	const struct config *config = walker->config;
+	struct message message = { .kind = MESSAGE_SCOPE, .scope = {
+		.scope = scope, .acts = scopes_acts(config, scope), .whole = scopes_whole(config, scope) } };
+
+	snprintf(message.scope.path, sizeof(message.scope.path), "%s", scopes_path(config, scope));
+	memcpy(message.scope.why, walker->roots[scope].why, sizeof(message.scope.why));
+	tell(walker, &message, fd);
+}
+
+/* The first reason counts, until it is walked again. */
+static void complain(struct walker *walker, uint32_t scope, const char *why)
+{
+	struct root *root = &walker->roots[scope];
+
+	if (root->why[0])
+		return;
+	snprintf(root->why, sizeof(root->why), "%s", why);
+	if (!root->complained)
+		log_error("does not guard opens in %s: %s", log_quote(scopes_path(walker->config, scope)), why);
+	root->complained = true;
+}
+
+/* ---- folders ------------------------------------------------------------------------------------ */
+
+static int compare(const void *a, const void *b)
+{
+	const struct folder *one = a, *other = b;
+
+	return one->watch < other->watch ? -1 : one->watch > other->watch;
+}
+
+static struct folder *find(struct walker *walker, int watch)
+{
+	const struct folder wanted = { .watch = watch };
+	struct folder **found = tfind(&wanted, &walker->folders, compare);
+
+	return found ? *found : NULL;
+}
+
+static void forget(struct walker *walker, int watch)
+{
+	struct folder *folder = find(walker, watch);
+
+	if (!folder)
+		return;
+	tdelete(folder, &walker->folders, compare);
+	free(folder->path);
+	free(folder);
+}
+
+/* One that was moved is known already, by another path. */
+static int remember(struct walker *walker, int watch, uint32_t scope, const char *path)
+{
+	_cleanup_(freep) char *copy = strdup(path);
+	struct folder *folder = find(walker, watch);
+
+	if (!copy)
+		return -ENOMEM;
+	if (!folder) {
+		folder = calloc(1, sizeof(*folder));
+		if (!folder)
+			return -ENOMEM;
+		folder->watch = watch;
+		if (!tsearch(folder, &walker->folders, compare)) {
+			free(folder);
+			return -ENOMEM;
+		}
+	}
+	free(folder->path);
+	folder->path = take_ptr(copy);
+	folder->scope = scope;
+	return 0;
+}
+
+static int watch_folder(struct walker *walker, uint32_t scope, int fd, const char *path)
+{
+	char name[32];
+	int watch;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	watch = inotify_add_watch(walker->inotify, name, NEWS);
+	return watch < 0 ? -errno : remember(walker, watch, scope, path);
+}
+
+static int open_folder(int from, const char *path)
+{
+	const struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+	long fd = syscall(SYS_openat2, from, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static void walk(struct walker *walker, uint32_t scope, int fd, const char *path);
+
+static void walk_child(struct walker *walker, uint32_t scope, int parent, const char *path, const char *name)
+{
+	_cleanup_(closep) int fd = open_folder(parent, name);
+	char below[PATH_MAX];
+
+	/* Gone meanwhile, no folder, or another file system: nothing of ours. */
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -EXDEV || fd == -ELOOP)
+		return;
+	if (fd < 0)
+		complain(walker, scope, fd == -EMFILE ? "its folders lie too deep" : strerror(-fd));
+	else if (snprintf(below, sizeof(below), "%s%s%s", path, path[0] ? "/" : "", name) >= PATH_MAX)
+		complain(walker, scope, "its folders lie too deep");
+	else
+		walk(walker, scope, fd, below);
+}
+
+static void walk_children(struct walker *walker, uint32_t scope, int fd, const char *path)
+{
+	_cleanup_(closedirp) DIR *dir = NULL;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	const struct dirent *entry;
+
+	dir = copy < 0 ? NULL : fdopendir(copy);
+	if (!dir) {
+		close_fd(copy);
+		complain(walker, scope, "its folders lie too deep");
+		return;
+	}
+	while (!walker->ended && (entry = readdir(dir)))
+		if ((entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&
+		    strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			walk_child(walker, scope, fd, path, entry->d_name);
+}
+
+/* Watched first, then marked, then looked into: what is made meanwhile is told. */
+static void walk(struct walker *walker, uint32_t scope, int fd, const char *path)
+{
+	const struct message folder = { .kind = MESSAGE_SCOPE_FOLDER, .value = { scope } };
+	int r = watch_folder(walker, scope, fd, path);
+
+	if (r < 0)
+		complain(walker, scope, r == -ENOSPC ? "more folders than fs.inotify.max_user_watches lets us watch" :
+						       strerror(-r));
+	if (path[0])
+		tell(walker, &folder, fd);
+	walk_children(walker, scope, fd, path);
+}
+
+/* ---- scopes ------------------------------------------------------------------------------------ */
+
+/* The host's own lives on this file system. */
+static bool is_system(uint64_t dev)
+{
+	const char *folder;
+	struct stat st;
+
+	if (stat("/", &st) == 0 && st.st_dev == dev)
+		return true;
+	for (uint32_t i = 0; (folder = scopes_system(i)); i++)
+		if (stat(folder, &st) == 0 && st.st_dev == dev)
+			return true;
+	return false;
+}
+
+static const char *refuse_whole(const struct superblock *superblock, const struct stat *st)
+{
+	if (!superblock->is_point)
+		return "nothing is mounted there: name it in open, or where its file system is mounted";
+	return is_system(st->st_dev) ? "the system lives on its file system" : NULL;
+}
+
+/* A descriptor to read from what is there, and why it is no scope, in *ret_why; or -1 and that. */
+static int open_root(struct walker *walker, uint32_t scope, struct stat *ret_st, uint64_t *ret_mount,
+		     const char **ret_why)
+{
+	const struct config *config = walker->config;
+	struct root *root = &walker->roots[scope];
+	_cleanup_(closep) int place = -1;
+	struct superblock superblock;
+	int r = superblock_open(scopes_path(config, scope), root->was_point, &superblock, &place);
+
+	*ret_st = (struct stat){ 0 };
+	*ret_why = NULL;
+	if (superblock.answer != SUPERBLOCK_GOOD)
+		*ret_why = superblock_why(superblock.answer);
+	else if (r < 0 || fstat(place, ret_st) < 0)
+		*ret_why = strerror(r < 0 ? -r : errno);
+	else if (!S_ISDIR(ret_st->st_mode))
+		*ret_why = "it is no folder";
+	else if (scopes_whole(config, scope))
+		*ret_why = refuse_whole(&superblock, ret_st);
+	if (*ret_why)
+		return -1;
+	root->was_point |= superblock.is_point;
+	*ret_mount = superblock.mount;
+	return open_folder(place, ".");
+}
+
+static void begin(struct walker *walker, uint32_t scope, int fd)
+{
+	struct root *root = &walker->roots[scope];
+
+	root->why[0] = '\0';
+	tell_scope(walker, scope, fd);
+	if (scopes_whole(walker->config, scope))
+		return;
+	walk(walker, scope, fd, "");
+	if (root->why[0])
+		tell_scope(walker, scope, -1);
+}
+
+static bool is_same(const struct root *root, const struct stat *st, uint64_t mount)
+{
+	return root->there && root->dev == st->st_dev && root->ino == st->st_ino && root->mount == mount;
+}
+
+/* It may be there now, or another in its place.  `again`: also when it is as it was. */
+static void look(struct walker *walker, uint32_t scope, bool again)
+{
+	struct root *root = &walker->roots[scope];
+	_cleanup_(closep) int fd = -1;
+	const char *why;
+	uint64_t mount = 0;
+	struct stat st;
+
+	fd = open_root(walker, scope, &st, &mount, &why);
+	if (fd < 0) {
+		if (!root->there && root->why[0] && !again)
+			return;
+		root->why[0] = '\0';
+		root->there = false;
+		complain(walker, scope, why ? why : "it cannot be read");
+		tell_scope(walker, scope, -1);
+		return;
+	}
+	if (!again && is_same(root, &st, mount))
+		return;
+	root->there = true;
+	root->dev = st.st_dev;
+	root->ino = st.st_ino;
+	root->mount = mount;
+	root->complained = false;
+	begin(walker, scope, fd);
+}
+
+static void look_everywhere(struct walker *walker, bool again)
+{
+	for (uint32_t scope = 0; scope < scopes_n(walker->config) && !walker->ended; scope++)
+		if (scopes_acts(walker->config, scope))
+			look(walker, scope, again);
+}
+
+/* ---- news --------------------------------------------------------------------------------------- */
+
+/* A folder of which we heard.  -1: its scope is another's place now, it will be walked anew. */
+static int open_known(struct walker *walker, const struct folder *folder)
+{
+	_cleanup_(closep) int root = -1;
+	const char *why;
+	uint64_t mount = 0;
+	struct stat st;
+
+	root = open_root(walker, folder->scope, &st, &mount, &why);
+	if (root < 0 || !is_same(&walker->roots[folder->scope], &st, mount))
+		return -1;
+	return open_folder(root, folder->path[0] ? folder->path : ".");
+}
+
+static void take(struct walker *walker, const struct inotify_event *event)
+{
+	const struct folder *folder = find(walker, event->wd);
+	_cleanup_(closep) int parent = -1;
+
+	if (event->mask & IN_IGNORED) {
+		forget(walker, event->wd);
+		return;
+	}
+	if (!folder || !(event->mask & IN_ISDIR) || !event->len)
+		return;
+	parent = open_known(walker, folder);
+	if (parent >= 0)
+		walk_child(walker, folder->scope, parent, folder->path, event->name);
+}
+
+static void read_news(struct walker *walker)
+{
+	static _Alignas(struct inotify_event) char buffer[BUFFER_BYTES];
+	ssize_t n = read(walker->inotify, buffer, sizeof(buffer));
+	bool lost = false;
+
+	for (const char *at = buffer; n > 0 && at < buffer + n;) {
+		const struct inotify_event *event = (const void *)at;
+
+		lost |= (event->mask & IN_Q_OVERFLOW) != 0;
+		take(walker, event);
+		at += sizeof(*event) + event->len;
+	}
+	if (lost)
+		look_everywhere(walker, true);
+}
+
+static void hear_gate(struct walker *walker)
+{
+	int fds[MESSAGE_MAX_FDS];
+	struct message message;
+	bool again = false;
+	int r;
+
+	while ((r = message_receive_fd(walker->gate_fd, &message, fds)) > 0) {
+		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
+			close_fd(fds[i]);
+		again |= message.kind == MESSAGE_SCOPES_AGAIN;
+	}
+	walker->ended |= r < 0;
+	if (again && !walker->ended)
+		look_everywhere(walker, true);
+}
+
+static void run(struct walker *walker)
+{
+	struct pollfd fds[] = { { .fd = walker->gate_fd, .events = POLLIN },
+				{ .fd = walker->inotify, .events = POLLIN } };
+
+	look_everywhere(walker, false);
+	while (!walker->ended) {
+		int n = poll(fds, 2, LOOK_MS);
+
+		if (n > 0 && fds[0].revents)
+			hear_gate(walker);
+		if (n > 0 && fds[1].revents)
+			read_news(walker);
+		if (n == 0)
+			look_everywhere(walker, false);
+	}
+}
+
+int role_scopes(const struct scopes_role *role)
+{
+	static struct walker walker;
+	const struct rlimit files = { DESCRIPTORS, DESCRIPTORS };
+	int r;
+
+	walker.config = role->config;
+	walker.gate_fd = role->gate_fd;
+	setrlimit(RLIMIT_NOFILE, &files);
+	walker.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	r = walker.inotify < 0 ? -errno : drop_scopes();
+	if (r < 0) {
+		log_error("cannot begin: %s", strerror(-r));
+		return 1;
+	}
+	run(&walker);
+	return 0;
+}
