@@ -134,6 +134,64 @@ def many_answers():
         figure(f"{n} answers, all heard {time.monotonic() - begin - 1.5:.2f} s after the gate went on")
 
 
+@case("who would deny what the host needs is overridden, counted and told; nobody waits for him, nor when he hangs")
+def self_harm():
+    scratch = Scratch()
+    bad = scratch.program("bad")
+    solutions = [judge("no", "deny"), judge("dark", "deny", mode="shadow"), judge("yes", "allow")]
+    for name in "de":
+        os.mkdir(f"{scratch.path}/{name}")
+    # Programs of Ringfort itself are of the critical set, under any name.
+    with Guard(solutions, scratch, folder=f"{scratch.path}/d") as daemon:
+        os.link(f"{daemon.folder}/packages/yes/program", f"{scratch.path}/needed")
+        seconds = [run(f"{scratch.path}/needed") for _ in range(10)]
+        equal({result for result, _ in seconds}, {RAN}, "what the host needs")
+        lib.wait_until(lambda: (daemon.voice("dark")["self_harm"], daemon.voice("no")["self_harm"]) == (1, 1), 5,
+                       lambda: daemon.gate())
+        equal(daemon.voice("yes")["self_harm"], 0, "self-harm of who allows")
+        equal(outcome(bad), DENIED, "its neighbour")
+        verdict = daemon.why(f"{scratch.path}/needed")[0]
+        equal((verdict["verdict"], verdict["overridden"]), ("allow", True), "the verdict")
+        equal(answers(verdict), {"no": "deny", "dark": "deny", "yes": "allow"}, "the reasons")
+        require("SELF-HARM" in daemon.cli("gate").stdout, "the table")
+        require("what the host needs" in (daemon.solution("no")["last_fault"] or ""), daemon.solution("no"))
+        require(f"would deny '{scratch.path}/needed'" in daemon.tail(100000), daemon.tail())
+    with Guard([judge("hang", "hang")], scratch, folder=f"{scratch.path}/e", deadline_ms=2000) as daemon:
+        os.link(f"{daemon.folder}/packages/hang/program", f"{scratch.path}/needed-too")
+        quick = max(run(f"{scratch.path}/needed-too")[1] for _ in range(10))
+        require(quick < 1, f"it waited {quick:.2f} s")
+        lib.wait_until(lambda: daemon.why(f"{scratch.path}/needed-too"), 5, "the verdict without an answer")
+        equal(answers(daemon.why(f"{scratch.path}/needed-too")[0]), {"hang": "late"}, "the reasons")
+        hang = daemon.voice("hang")
+        equal((hang["late"], hang["self_harm"], hang["demoted"]), (0, 0, False), "its faults")
+        figure(f"longest {max(s for _, s in seconds) * 1000:.0f} ms beside one who denies, {quick * 1000:.0f} ms beside one who hangs")
+
+
+@case("`critical list` tells what the gate goes by, with a daemon as without: rows, reasons, who could change a file")
+def critical_list():
+    scratch = Scratch()
+    os.mkdir(f"{scratch.path}/d")
+    with Guard([judge("mine", "allow"), judge("theirs", "allow")], scratch, folder=f"{scratch.path}/d") as daemon:
+        done = daemon.cli("critical", "list", "--json")
+        held = json.loads(done.stdout)
+        rows = {row["path"]: row for row in held["rows"]}
+        equal(held["from"], "ringfortd", "told by")
+        program = f"{daemon.folder}/packages/mine/program"
+        equal((rows[program]["state"], rows[program]["ino"]), ("matched", os.stat(program).st_ino), "ours")
+        equal((rows["/bin/sh"]["state"], rows["/bin/sh"]["ino"]), ("matched", os.stat("/bin/sh").st_ino), "the shell")
+        require(all(row["reason"] for row in held["rows"]) and held["files"] > 10, held)
+        # The set is looked up again when the gate begins anew.
+        os.chmod(f"{daemon.folder}/packages/theirs/program", 0o777)
+        os.kill(daemon.roles()["gate"], signal.SIGKILL)
+        lib.wait_until(lambda: "writable for others" in daemon.cli("critical").stdout, 5, "a file that others could write to")
+        equal(daemon.cli("critical").returncode, 1, "exit status then")
+    alone = subprocess.run([lib.CLI, "--socket", f"{daemon.folder}/none", "critical", "--json"], capture_output=True, text=True)
+    found = json.loads(alone.stdout)
+    equal((found["from"], found["version"]), ("host", held["version"]), "told by, without a daemon")
+    equal([row for row in found["rows"] if row["path"] == "/bin/sh"], [rows["/bin/sh"]], "the row of the shell")
+    figure(f"version {held['version']}: {held['files']} files here")
+
+
 # ---- bad solutions -------------------------------------------------------------------------------
 
 

@@ -6,28 +6,16 @@ well.  ./test takes what an earlier run has left in the cache and asks the daemo
 not among the packages that ./test installs: it is big, and nothing else needs it.
 """
 
-import os
-import subprocess
 import sys
 
 import lib
+from emulator import kernel_image
 from lib import Skip, case, figure, require
 
 sys.path.insert(0, lib.ROOT + "/lab")
 import boot  # noqa: E402
 
 NEEDED = "apt-get install qemu-system-x86 busybox-static cpio"
-
-
-def kernel_image(suite):
-    """The path of the image; from the network only when asked for the long form."""
-    environment = dict(os.environ, RINGFORT_LAB_OFFLINE="" if lib.LONG else "1")
-    done = subprocess.run([f"{lib.ROOT}/lab/kernel.sh", suite], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, env=environment)
-    if done.returncode == 77:
-        raise Skip(done.stderr.strip() + ("" if lib.LONG else "; ./test --long fetches it"))
-    require(done.returncode == 0, "lab/kernel.sh:", done.stderr)
-    return done.stdout.strip()
 
 
 def try_kernel(suite, version):

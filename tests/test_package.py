@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Package - the .deb and its service in a Debian with a real systemd, and a gate over its whole root.
 
-Long: two packages are built, a Debian is fetched (once) and booted again and again in a container.  With
-RINGFORT_DEBS=FOLDER the two packages of an earlier run are taken from there.  The container and its file
-system are described in machine.py; nothing of the machine that the test runs on is ever guarded.
+Long: two packages are built (packaged.py), a Debian is fetched (once) and booted again and again in a
+container.  The container and its file system are described in machine.py; nothing of the machine that the
+test runs on is ever guarded.
 """
 
-import glob
 import json
 import os
 import re
@@ -15,14 +14,10 @@ import subprocess
 import lib
 import machine
 from lib import Skip, case, equal, figure, require, wait_until
+from packaged import JUDGE, SECOND, SYSTEM, debs, dependencies, guarded_root
 
 UNIT = f"{lib.STAGE}/usr/lib/systemd/system/ringfortd.service"
 CONFIG = f"{lib.STAGE}/etc/ringfort/ringfortd.yaml"
-FIRST, SECOND = "0.1.0+test1", "0.1.0+test2"
-JUDGE = "/opt/judge"
-# Beside what the package depends on.
-SYSTEM = ["systemd-sysv", "dbus", "login", "libpam-systemd", "procps", "adduser"]
-
 kept = {}
 
 
@@ -62,27 +57,6 @@ def unit():
 
 # ---- the machine -------------------------------------------------------------------------------------
 
-def debs():
-    """The files of both versions: [[first...], [second...]]"""
-    folder = os.environ.get("RINGFORT_DEBS") or lib.temporary("debs")
-    if not glob.glob(f"{folder}/ringfort_{SECOND}_*.deb"):
-        done = subprocess.run([f"{lib.ROOT}/tools/deb.sh", "--version", FIRST, "--version", SECOND, folder],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, preexec_fn=lib.die_with_us)
-        if done.returncode == 77:
-            raise Skip(done.stderr.strip())
-        require(done.returncode == 0, done.stderr[-1500:])
-    return [sorted(glob.glob(f"{folder}/ringfort_{v}_*.deb") + glob.glob(f"{folder}/libringfort0_{v}_*.deb"))
-            for v in (FIRST, SECOND)]
-
-
-def dependencies(files):
-    names = set()
-    for file in files:
-        done = subprocess.run(["dpkg-deb", "-f", file, "Depends"], capture_output=True, text=True, check=True)
-        names |= {word.split("|")[0].split()[0] for word in done.stdout.split(",") if word.strip()}
-    return sorted(name for name in names if not name.startswith("libringfort"))
-
-
 def the_machine():
     """With both versions in /debs and judges in /opt; made once."""
     if not lib.LONG:
@@ -94,7 +68,7 @@ def the_machine():
         made = machine.Machine(archive)
         copies = "\n".join(f"install -D -m 644 -t {made.root}/debs/{i} {' '.join(files)}"
                            for i, files in enumerate(kept["debs"]))
-        made.offline(f"{copies}\ninstall -D {lib.SOLUTIONS}/judge {made.root}{JUDGE}/program")
+        made.offline(f"{copies}\ninstall -D {lib.program_of_solution('judge')} {made.root}{JUDGE}/program")
         kept["machine"] = made
     return kept["machine"]
 
@@ -204,12 +178,6 @@ def removes():
 
 # ---- a gate over the whole root ------------------------------------------------------------------------
 
-MANIFEST = ("name: judge\nvendor: Test\nversion: 0.1.0\napi: 1\nexecutable: {executable}\narguments: [{manner}]\n"
-            "events: [process.exec]\nauthorize: [process.exec]\n")
-GUARDED = ("solutions:\n  - name: judge\n    package: /opt/judge\n    authorize: [process.exec]\n    miss: {miss}\n"
-           "gate: {{exec: [/], deadline_ms: 500}}\n")
-
-
 def guard_root(here, manner, miss="fail-open", executable="program"):
     """Installed, configured and powered off: the next boot is under the gate."""
     if not here.process:
@@ -217,8 +185,7 @@ def guard_root(here, manner, miss="fail-open", executable="program"):
     # The gate of the case before may deny what a package is installed with.
     here.run("systemctl stop ringfortd 2>/dev/null; dpkg -s ringfort >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive dpkg -i /debs/1/*.deb", timeout=120)
     require(os.stat(f"/proc/{here.leader}/root").st_dev != os.stat("/").st_dev, "its root is this machine's own")
-    for path, text in ((f"{JUDGE}/manifest.yaml", MANIFEST.format(executable=executable, manner=manner)),
-                       ("/etc/ringfort/ringfortd.d/gate.yaml", GUARDED.format(miss=miss))):
+    for path, text in guarded_root(manner, miss, executable).items():
         with open(f"/proc/{here.leader}/root{path}", "w") as file:
             file.write(text)
     here.off()
@@ -286,6 +253,117 @@ def hanging_closed():
     here.run("systemctl stop ringfortd")
     require(runs(here), "denied when the service is stopped")
     here.run("systemctl start ringfortd")
+
+
+# ---- the package manager under a gate that denies everything -----------------------------------------------
+
+# What debhelper puts into most of them, and the shell.
+PLAIN = ("#!/bin/sh\nset -e\necho \"${0##*/}\" \"$1\" >>/root/plain.log\ndpkg-query -W -f '${Status}' dpkg >/dev/null\n"
+         "deb-systemd-helper --quiet was-enabled getty@.service || true\n")
+NEEDY = "#!/bin/sh\nset -e\n/usr/bin/id\n"
+SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
+
+
+def small_deb(folder, name, version, scripts):
+    """A package of one file, with these maintainer scripts."""
+    tree = f"{folder}/{name}-{version}"
+    os.makedirs(f"{tree}/DEBIAN")
+    os.makedirs(f"{tree}/usr/share/{name}")
+    with open(f"{tree}/DEBIAN/control", "w") as file:
+        file.write(f"Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: Test <test@example.org>\n"
+                   "Description: a small package\n")
+    with open(f"{tree}/usr/share/{name}/version", "w") as file:
+        file.write(version)
+    for script, text in scripts.items():
+        with open(f"{tree}/DEBIAN/{script}", "w") as file:
+            file.write(text)
+        os.chmod(f"{tree}/DEBIAN/{script}", 0o755)
+    path = f"{folder}/{name}_{version}_all.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, path], check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
+def under_denial():
+    """The machine, booted under a gate over its root that denies everything, with small packages in /pk."""
+    here = the_machine()
+    guard_root(here, "deny")
+    folder = lib.temporary("pk")
+    files = [small_deb(folder, "plain", version, dict.fromkeys(SCRIPTS, PLAIN)) for version in ("1", "2")]
+    files.append(small_deb(folder, "needy", "1", {"postinst": NEEDY}))
+    here.offline(f"rm -rf {here.root}/pk && install -D -m 644 -t {here.root}/pk {' '.join(files)}")
+    here.boot()
+    wait_until(lambda: gate(here)["marks"] == 1, 20, lambda: "a guarded root: " + here.run(
+        "ringfort gate; ringfort status; journalctl -u ringfortd -n 30 --no-pager", check=False).stdout[-2500:])
+    require(not runs(here), "nothing is denied")
+    return here
+
+
+def package_state(here, name):
+    return here.run(f"dpkg-query -W -f '${{db:Status-Status}} ${{Version}}' {name}", check=False).stdout
+
+
+@case("where everything is denied dpkg and apt install, upgrade and purge a package whose scripts need only dpkg's tools")
+def packages_under_denial():
+    here = under_denial()
+    here.run("dpkg -i /pk/plain_1_all.deb")
+    equal(package_state(here, "plain"), "installed 1", "after dpkg -i")
+    done = here.run("DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends install /pk/plain_2_all.deb", timeout=120)
+    equal(package_state(here, "plain"), "installed 2", f"after apt-get install: {done.stdout[-400:]}{done.stderr[-400:]}")
+    here.run("dpkg -P plain")
+    told = here.run('echo "$(</root/plain.log)"').stdout.split("\n")
+    equal([line for line in told if line],
+          ["preinst install", "plain.postinst configure", "plain.prerm upgrade", "preinst upgrade", "plain.postrm upgrade",
+           "plain.postinst configure", "plain.prerm remove", "plain.postrm remove", "plain.postrm purge"], "what was run")
+    voice = gate(here)["solutions"][0]
+    require(voice["self_harm"] > 10 and voice["denied"] > voice["self_harm"], voice)
+    require(gate(here)["overridden"] == voice["self_harm"], gate(here))
+    require(not runs(here), "the judge is gone")
+    figure(f"{voice['self_harm']} files that the host needs would have been denied")
+
+
+@case("one whose script runs another program fails there; with the gate off dpkg completes it, and it can be removed")
+def needy_package():
+    here = booted()
+    done = here.run("dpkg -i /pk/needy_1_all.deb", check=False)
+    equal(done.returncode, 1, "exit status of dpkg")
+    require("/usr/bin/id: Operation not permitted" in done.stderr, done.stderr)
+    equal(package_state(here, "needy"), "half-configured 1", "its state")
+    here.run("ringfort gate off && dpkg --configure -a && ringfort gate on")
+    equal(package_state(here, "needy"), "installed 1", "its state after that")
+    require(not runs(here), "an open gate")
+    here.run("dpkg -P needy")
+
+
+@case("in dpkg's folders only scripts of root's are let through: no binary, none that others own or can write to, nor elsewhere")
+def scripts_only():
+    here = booted()
+    place = "/var/lib/dpkg/info/x.postinst"
+
+    def outcome(prepare, path=place):
+        here.run(f"rm -f {place}; ringfort gate off >/dev/null && ({prepare}) && ringfort gate on >/dev/null")
+        return here.run(path, check=False).returncode
+    script = "printf '#!/bin/sh\\nexit 0\\n' >{0} && chmod 755 {0}"
+    equal(outcome(script.format(place)), 0, "a script of root's")
+    equal(outcome(script.format(place) + f" && chown 1 {place}"), 126, "a script of somebody else's")
+    equal(outcome(script.format(place) + f" && chmod 775 {place}"), 126, "one that others may write to")
+    equal(outcome(f"cp /usr/bin/id {place}"), 126, "a binary")
+    equal(outcome(f"printf '#!/usr/bin/env sh\\n' >{place} && chmod 755 {place}"), 126, "a script whose interpreter is denied")
+    equal(outcome(script.format("/opt/x.postinst"), "/opt/x.postinst"), 126, "a script elsewhere")
+    foreign = ("ringfort gate off >/dev/null; unshare -m sh -c 'mount --bind /opt /var/lib/dpkg/info && ringfort gate on >/dev/null && "
+               f"{place}'")
+    equal(here.run(foreign, check=False).returncode, 126, "one in another mount namespace")
+    equal(outcome("chmod 777 /var/lib/dpkg/info && touch /var/lib/dpkg/status && sleep 1 && " + script.format(place)), 126,
+          "in a folder that everybody may write to")
+    here.run(f"ringfort gate off; rm -f {place} /opt/x.postinst && chmod 755 /var/lib/dpkg/info && touch /var/lib/dpkg/status; "
+             "sleep 1; ringfort gate on")
+
+
+@case("Ringfort itself is removed while its gate denies everything")
+def removed_under_denial():
+    here = booted()
+    here.run("dpkg -r ringfort libringfort0", timeout=120)
+    equal(processes(here), [], "processes")
+    require(runs(here), "denied by nobody")
 
 
 @case("ringfort.disable=1 on the kernel's command line: the daemon runs and tells it, the gate is open, 'on' is refused")

@@ -21,7 +21,7 @@ MAY_USE = {
     "host": {"event", "base"},
     "gate": {"ring", "event", "base"},
     "sdk": {"ring", "event", "base"},
-    "cli": {"wire", "event", "base"},
+    "cli": {"gate", "wire", "event", "base"},
     "ringfortd": {"sensor", "gate", "host", "ring", "wire", "event", "base"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

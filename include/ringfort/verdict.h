@@ -6,8 +6,11 @@
  * identity and a deadline; the solution answers allow or deny, once.  The most restrictive answer of
  * all solutions that enforce is the verdict.  Who does not answer in time is counted, and its miss
  * mode (fail-open, fail-closed) stands for its answer; who misses too often is not asked any more for
- * a while.  No solution learns what another answered, and none is asked about acts of Ringfort itself
- * or of what the host needs to live (`ringfort critical list`).
+ * a while.  No solution learns what another answered, and none is asked about acts of Ringfort itself.
+ *
+ * What the host needs to live (`ringfort critical list`) is let through at once, unless the operator says
+ * otherwise.  A solution is asked about it behind that, as about anything else: to deny it changes nothing
+ * and is counted as self-harm.
  *
  * Requests come over the same client as events: ringfort_client_fd() becomes readable for both.  Take
  * requests first, somebody waits for each.  Then take events until there are none, also when none were

@@ -55,5 +55,6 @@ int command_reload(struct cli *cli);
 int command_why(struct cli *cli);
 int command_gate(struct cli *cli);
 int command_hold(struct cli *cli);
+int command_critical(struct cli *cli);
 
 #endif

@@ -193,9 +193,10 @@ static void print_solutions(const struct screen *screen, const json_t *solutions
 	} counts[] = {
 		{ "asked", INK_PLAIN }, { "allowed", INK_PLAIN }, { "denied", INK_YELLOW }, { "late", INK_RED },
 		{ "full", INK_RED },	{ "gone", INK_RED },	  { "after", INK_PLAIN },   { "wrong", INK_RED },
+		{ "self_harm", INK_RED },
 	};
 	_cleanup_(table_freep) struct table *table = table_new(
-		"SOLUTION STATE ACTS MODE MISS >ASKED >ALLOWED >DENIED >LATE >FULL >GONE >AFTER >WRONG");
+		"SOLUTION STATE ACTS MODE MISS >ASKED >ALLOWED >DENIED >LATE >FULL >GONE >AFTER >WRONG >SELF-HARM");
 
 	for (size_t i = 0; i < json_array_size(solutions); i++) {
 		const json_t *solution = json_array_get(solutions, i);

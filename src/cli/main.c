@@ -127,6 +127,7 @@ static const struct command commands[] = {
 	  "A solution that misses too often is demoted: for a while it is not asked.\n"
 	  "LATE, FULL and GONE are its misses, for which its miss mode stood; AFTER are answers that\n"
 	  "came when another had already denied, which is no fault; WRONG are answers to nothing.\n"
+	  "SELF-HARM are denials of what the host needs ('ringfort critical'), let through all the same.\n"
 	  "\n"
 	  "Exit code: 0, 1 ringfortd refused, or status found the gate off or a solution demoted,\n"
 	  "3 not running, 4 no permission.\n"
@@ -160,6 +161,20 @@ static const struct command commands[] = {
 	  "  ringfort hold --json | jq -r '[.hold_id, .path] | @tsv'\n"
 	  "  ringfort hold --json | jq .hold_id | xargs -rn1 ringfort hold deny\n",
 	  command_hold },
+	{ "critical", "[list]", "list", "what this host needs to live, and who could change it", 0, 1,
+	  "list    every file that is let through at once (also without a word), why the host needs it,\n"
+	  "        and whether it is here: matched, by device and inode; missing; or not taken, as somebody\n"
+	  "        else than root could change it\n"
+	  "\n"
+	  "Told is what the gate of ringfortd goes by.  Where that is not to be asked, or has no gate, the\n"
+	  "command looks at the host as ringfortd would, but for the programs of Ringfort itself.\n"
+	  "\n"
+	  "Exit code: 0, 1 a file was not taken though it is here.\n"
+	  "\n"
+	  "Examples:\n"
+	  "  ringfort critical\n"
+	  "  ringfort critical --json | jq -r '.rows[] | select(.state != \"missing\") | .path'\n",
+	  command_critical },
 	{ 0 },
 };
 

@@ -36,6 +36,7 @@ check "always" ringfort --color al
 check "never" ringfort status --color ne
 check "--id" ringfort why --i
 check "on off" ringfort gate o
+check "list" ringfort critical l
 folder=$(mktemp -d)
 touch "$folder/tool"
 check "$folder/tool" ringfort why "$folder/t"

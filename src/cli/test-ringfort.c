@@ -271,7 +271,7 @@ static void wrong_calls_are_2_and_name_what_is_wrong(void)
 	} cases[] = {
 		{ "", "a subcommand is missing" },
 		{ "stauts", "did you mean 'status'?" },
-		{ "frobnicate", "there are: status events findings solution doctor reload why gate hold" },
+		{ "frobnicate", "there are: status events findings solution doctor reload why gate hold critical" },
 		{ "status --follow", "'ringfort status' does not take --follow" },
 		{ "status now", "'ringfort status' has no use for 'now'" },
 		{ "reload a b", "'ringfort reload' has no use for 'b'" },
@@ -300,6 +300,7 @@ static void wrong_calls_are_2_and_name_what_is_wrong(void)
 		{ "hold deny 99999999999999999999", "is no id of a hold" },
 		{ "hold list 3", "'ringfort hold list' has no use for '3'" },
 		{ "hold deny 3 4", "'ringfort hold' has no use for '4'" },
+		{ "critical lst", "'ringfort critical' knows list, not 'lst'" },
 		{ "status --id", "'ringfort status' does not take --id" },
 		{ "--completion fish", "none for 'fish'" },
 		{ "$(printf 'a\\033b')", "a\\x1bb" },
@@ -315,7 +316,7 @@ static void wrong_calls_are_2_and_name_what_is_wrong(void)
 static void help_and_version_go_to_standard_output(void)
 {
 	static const char *const subcommands[] = { "status", "events", "findings", "solution", "doctor", "reload",
-						   "why", "gate", "hold" };
+						   "why", "gate", "hold", "critical" };
 
 	assert(run("--version") == 0 && strcmp(output, "ringfort " RINGFORT_VERSION "\n") == 0);
 	assert(run("-h") == 0 && errors[0] == '\0');
@@ -715,7 +716,7 @@ static void why_asks_about_paths_from_the_root_on_and_follows_no_link(void)
 	"{" more "\"open\":" open ",\"marks\":7,\"asked\":100,\"at_once\":60,\"expired\":2,\"restarts\":8," \
 	"\"since\":\"2024-07-19T04:09:00.000000042Z\",\"solutions\":[{\"name\":\"yara\",\"acts\":[\"process.exec\"," \
 	"\"file.open\"],\"mode\":\"enforce\",\"miss\":\"fail-closed\",\"demoted\":" demoted ",\"asked\":15," \
-	"\"allowed\":7,\"denied\":4,\"late\":2,\"full\":1,\"gone\":0,\"after\":3,\"wrong\":13},{\"name\":\"net\"," \
+	"\"allowed\":7,\"denied\":4,\"late\":2,\"full\":1,\"gone\":0,\"after\":3,\"wrong\":13,\"self_harm\":6},{\"name\":\"net\"," \
 	"\"acts\":[],\"net_rules\":12,\"net_denied\":34,\"net_shadow\":0,\"net_refused\":1},{\"name\":\"old\"," \
 	"\"acts\":[],\"mode\":\"shadow\",\"miss\":\"fail-open\",\"demoted\":false,\"asked\":1}]}"
 
@@ -767,7 +768,7 @@ static void gate_status_fails_when_it_is_open_or_somebody_is_demoted(void)
 	expect_in(output, "\n  100  questions of the kernel\n   60  answered at once");
 	expect_in(output, "\n    2  decided by the deadline\n");
 	expect_in(output, "  yara      asked  process.exec,file.open  enforce  fail-closed     15        7       4     2     1"
-			  "     0      3     13\n");
+			  "     0      3     13          6\n");
 	expect_in(output, "\n  net       rules  -  ");
 	expect_in(output, "\n  SOLUTION  NET-RULES  DENIED  IN-SHADOW  REFUSED\n  net              12      34          0        1\n");
 	expect_in(output, "  old       left   -                       shadow   fail-open        1 ");
@@ -835,6 +836,51 @@ static void the_operators_word_about_a_hold_is_told_with_its_verdict(void)
 	expect_in(errors, "ringfort: nothing is held as 4\n");
 	assert(run_with(holds, "why 4711") == 0);
 	expect_in(output, "verdict #18, 312 us, held for 4.3 s (#3): operator deny\n");
+}
+
+#define CRITICAL_ROW(path, state, ino) \
+	"{\"path\":\"" path "\",\"reason\":\"pid 1\",\"state\":\"" state "\",\"error\":\"\",\"dev\":8388609,\"ino\":" ino "}"
+#define CRITICAL_SET(rows) "{\"version\":9,\"from\":\"ringfortd\",\"files\":1,\"rows\":[" rows "]}"
+
+static void holds_a_set(int fd, const struct wire_request *request)
+{
+	assert(request->operation == WIRE_CRITICAL);
+	send_text(fd, WIRE_JSON, CRITICAL_SET(CRITICAL_ROW("/bin/a", "matched", "77") "," CRITICAL_ROW("/bin/b", "missing", "0")));
+	send_end(fd, 0, "");
+}
+
+static void holds_a_set_with_a_strangers_file(int fd, const struct wire_request *request)
+{
+	send_text(fd, WIRE_JSON, CRITICAL_SET(CRITICAL_ROW("/bin/a", "not root's", "78")));
+	send_end(fd, 0, "");
+}
+
+static void has_no_gate(int fd, const struct wire_request *request)
+{
+	send_end(fd, -EOPNOTSUPP, "ringfortd runs without a gate");
+}
+
+static void what_the_host_needs_is_told_as_ringfortd_holds_it(void)
+{
+	assert(run_with(holds_a_set, "critical") == 0);
+	expect_in(output, "critical set, version 9: 1 files, as ringfortd holds them\n");
+	expect_in(output, "  /bin/a  matched  8:1/77        pid 1\n  /bin/b  missing  -             pid 1\n");
+	assert(run_with(holds_a_set_with_a_strangers_file, "critical list") == 1);
+	expect_in(output, "  /bin/a  not root's  8:1/78        pid 1\n");
+	assert(run_with(holds_a_set_with_a_strangers_file, "critical --json") == 1);
+	assert(strcmp(output, CRITICAL_SET(CRITICAL_ROW("/bin/a", "not root's", "78")) "\n") == 0);
+}
+
+static void what_the_host_needs_is_looked_for_where_no_gate_can_be_asked(void)
+{
+	/* Whatever of it somebody may have made writable on this host: that is told, and no failure of ours. */
+	assert(run("critical") <= 1 && errors[0] == '\0');
+	expect_in(output, "as this host has them now; no gate of a ringfortd could be asked\n");
+	expect_in(output, "\n  /bin/sh ");
+	expect_in(output, " every program needs the C library\n");
+	assert(run_with(has_no_gate, "critical --json") <= 1 && errors[0] == '\0');
+	expect_in(output, "\"from\":\"host\"");
+	expect_in(output, "{\"path\":\"/bin/sh\",\"reason\":\"services, maintainer scripts and rescue run through it\",\"state\":\"matched\",");
 }
 
 static void gate_off_only(int fd, const struct wire_request *request)
@@ -967,6 +1013,8 @@ int main(int argc, char **argv)
 	who_is_held_is_listed_with_who_gave_no_answer();
 	the_operators_word_about_a_hold_is_told_with_its_verdict();
 	the_gate_is_switched_and_a_refusal_told();
+	what_the_host_needs_is_told_as_ringfortd_holds_it();
+	what_the_host_needs_is_looked_for_where_no_gate_can_be_asked();
 	on_a_terminal_a_footer_keeps_itself_current_and_goes_away();
 	when_the_reader_of_the_pipe_goes_so_do_we();
 	output_that_cannot_be_written_is_an_error();

@@ -96,26 +96,17 @@ static void decide_unasked(struct gate *gate, const struct fan_event *event, con
 	gate_record(gate, &question);
 }
 
-static void ask(struct gate *gate, const struct fan_event *event, const struct file *file,
+/* To everybody who takes part. */
+static void put(struct gate *gate, struct question *question, const struct fan_event *event, const struct file *file,
 		struct voter *const voters[], uint32_t n)
 {
-	struct question *question = begin(gate);
 	struct voter_question asked = { .act = event->act, .pid = event->pid, .fd = event->fd, .file = file,
 					.path = &gate->path };
 
-	if (!question) {
-		decide_unasked(gate, event, file, voters, n);
-		return;
-	}
 	describe(gate, question, event, file);
-	/* Before anybody reads it: whoever has it mapped by now may change it behind that, and let it go before we
-	 * look again. */
-	question->steady = file_memory(file, event->fd, (int64_t)question->time_ns) != FILE_ASK_AGAIN;
-	question->fd = event->fd;
 	question->deadline_ns = gate->now_ns + gate->options.deadline_ms * 1000000ull;
 	if (gate->options.soft_ms && gate->options.soft_ms < gate->options.deadline_ms)
 		question->soft_ns = gate->now_ns + gate->options.soft_ms * 1000000ull;
-	gate->n_waiting++;
 	asked.id = question->id;
 	asked.deadline_ns = question->deadline_ns;
 	asked.flags = question->foreign_ns ? RINGFORT_REQUEST_FOREIGN_NS : 0;
@@ -125,9 +116,50 @@ static void ask(struct gate *gate, const struct fan_event *event, const struct f
 	for (uint32_t i = 0; i < n; i++)
 		if (voter_ask(voters[i], &asked) < 0) {
 			question->voices[i].answer = DECISION_FULL;
-			gate_missed(gate, voters[i]->terms.slot, DECISION_FULL);
+			if (!question->behind)
+				gate_missed(gate, voters[i]->terms.slot, DECISION_FULL);
 		}
 	gate->numbers->n_pending = questions_n(gate->questions);
+}
+
+static void ask(struct gate *gate, const struct fan_event *event, const struct file *file,
+		struct voter *const voters[], uint32_t n)
+{
+	struct question *question = begin(gate);
+
+	if (!question) {
+		decide_unasked(gate, event, file, voters, n);
+		return;
+	}
+	question->fd = event->fd;
+	/* Before anybody reads it: whoever has it mapped by now may change it behind that, and let it go before we
+	 * look again. */
+	question->steady = file_memory(file, event->fd, (int64_t)gate_clock_ns(CLOCK_REALTIME)) != FILE_ASK_AGAIN;
+	gate->n_waiting++;
+	put(gate, question, event, file, voters, n);
+	gate_advance(gate, question);
+}
+
+/*
+ * What the host needs was let through.  Would anybody have denied it?  An operator shall know before he
+ * lets solutions decide about such files as well, so they are asked when nobody waits any more: once for
+ * each file and generation, and only where no opener wants the place.  They are not told that it is so.
+ */
+static void ask_behind(struct gate *gate, const struct fan_event *event, const struct file *file,
+		       struct voter *const voters[], uint32_t n)
+{
+	struct cache_key key = gate_cache_key(file, event->act, event->scope);
+	struct cache_value value = { .generation = gate->generation, .time_ns = gate->now_ns };
+	struct question *question;
+
+	if (cache_find(gate->asked_behind, &key, gate->generation, &value))
+		return;
+	question = question_begin(gate->questions);
+	if (!question)
+		return;
+	cache_put(gate->asked_behind, &key, &value);
+	question->behind = true;
+	put(gate, question, event, file, voters, n);
 	gate_advance(gate, question);
 }
 
@@ -172,6 +204,32 @@ static bool answer_from_table(struct gate *gate, const struct fan_event *event, 
 	return true;
 }
 
+/*
+ * A script of the package manager's, which only root can have put where it is.  This reads from the file
+ * itself, so it comes last: it is on a local disk, and whoever executes it reads the same bytes next.
+ */
+static bool is_critical_script(struct gate *gate, const struct fan_event *event, const struct file *file)
+{
+	char begin[2];
+
+	if (event->act != RINGFORT_ACT_EXEC || !gate->options.is_critical_script || file->uid != 0 || file->mode & (S_IWGRP | S_IWOTH))
+		return false;
+	file_path(&gate->path, gate->names, event->fd);
+	return gate->options.is_critical_script(gate->options.userdata, file->dev, gate->path.text) &&
+	       mounts_has(gate->mounts, file->mount) && pread(event->fd, begin, sizeof(begin), 0) == sizeof(begin) &&
+	       begin[0] == '#' && begin[1] == '!';
+}
+
+static void allow_critical(struct gate *gate, const struct fan_event *event, const struct file *file,
+			   struct voter *const voters[], uint32_t n)
+{
+	gate->numbers->n_critical++;
+	gate->numbers->n_at_once++;
+	gate_answer(gate, event->group, event->fd, file, RINGFORT_VERDICT_ALLOW);
+	ask_behind(gate, event, file, voters, n);
+	close(event->fd);
+}
+
 static void handle(struct gate *gate, const struct fan_event *event)
 {
 	struct voter *voters[QUESTION_VOICES];
@@ -190,11 +248,14 @@ static void handle(struct gate *gate, const struct fan_event *event)
 		return;
 	}
 	if (!gate->options.deny_critical && gate_critical(gate, &file)) {
-		gate->numbers->n_critical++;
-		gate_at_once(gate, event->group, event->fd);
+		allow_critical(gate, event, &file, voters, n);
 		return;
 	}
-	if (!answer_from_table(gate, event, &file))
+	if (answer_from_table(gate, event, &file))
+		return;
+	if (!gate->options.deny_critical && is_critical_script(gate, event, &file))
+		allow_critical(gate, event, &file, voters, n);
+	else
 		ask(gate, event, &file, voters, n);
 }
 

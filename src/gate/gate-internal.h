@@ -28,6 +28,7 @@ struct gate {
 	struct history_numbers *numbers;
 	struct questions *questions;
 	struct cache *cache;
+	struct cache *asked_behind; /* critical files about which everybody was asked, under which generation */
 	struct mounts *mounts;
 	struct backstop *backstop; /* NULL: nobody looks behind us */
 	uint64_t devices[GATE_PLACES]; /* of what is guarded */

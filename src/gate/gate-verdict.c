@@ -33,13 +33,38 @@ void gate_fill_entry(struct history_entry *entry, const struct question *questio
 	memcpy(entry->reasons, question->voices, question->n_voices * sizeof(question->voices[0]));
 }
 
+/* Only what was said counts: nobody's miss mode would have decided about what nobody waited for. */
+static bool would_be_denied(const struct question *question)
+{
+	for (uint32_t i = 0; i < question->n_voices; i++)
+		if (question->voices[i].answer == DECISION_DENY && question->voices[i].mode == DECISION_ENFORCE)
+			return true;
+	return false;
+}
+
+/* That the host needs the file decided about it; who would have decided otherwise is known only now. */
+static void record_behind(struct gate *gate, struct question *question)
+{
+	question->decision = (struct decision){ .verdict = RINGFORT_VERDICT_ALLOW,
+						.overridden = would_be_denied(question) };
+	gate->numbers->n_overridden += question->decision.overridden;
+	gate_record(gate, question);
+	for (uint32_t i = 0; i < question->n_voices; i++)
+		if (question->voices[i].answer == DECISION_DENY)
+			gate_tell(gate, GATE_SELF_HARM, question->voices[i].slot, NULL);
+}
+
 /* The last words are there, or will not come. */
 void gate_settle(struct gate *gate, struct question *question)
 {
 	struct history_entry entry;
 
-	gate_fill_entry(&entry, question);
-	history_replace(gate->options.history, &entry);
+	if (question->behind) {
+		record_behind(gate, question);
+	} else {
+		gate_fill_entry(&entry, question);
+		history_replace(gate->options.history, &entry);
+	}
 	question_end(gate->questions, question);
 	gate->numbers->n_pending = questions_n(gate->questions);
 }

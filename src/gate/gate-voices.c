@@ -37,13 +37,16 @@ static void wrong(struct gate *gate, struct voter *voter)
 		demoted(gate, voter);
 }
 
-static void count_answer(struct voter *voter, const struct ask_answer *told, bool after)
+static void count_answer(struct voter *voter, const struct ask_answer *told, const struct question *question)
 {
-	if (told->verdict == RINGFORT_VERDICT_DENY)
+	bool denied = told->verdict == RINGFORT_VERDICT_DENY;
+
+	if (denied)
 		voter->numbers->n_denied++;
 	else
 		voter->numbers->n_allowed++;
-	voter->numbers->n_after += after;
+	voter->numbers->n_self_harm += denied && question->behind;
+	voter->numbers->n_after += question->fd < 0 && !question->behind;
 }
 
 /* Once; and where its last known answer was taken, in time all the same: that stays in the record. */
@@ -53,12 +56,26 @@ static bool may_answer(const struct decision_voice *voice)
 	       voice->answer == DECISION_LAST_KNOWN_DENY;
 }
 
+/*
+ * About what the host needs nobody waits, so an answer that comes too late is no fault, and changes nothing.
+ * Once, as every answer.
+ */
+static bool pass_over(const struct question *question, struct decision_voice *voice)
+{
+	if (!question->behind || question->open || voice->answer != DECISION_LATE)
+		return false;
+	voice->answer = DECISION_GONE;
+	return true;
+}
+
 /* Every number in it is the solution's: which question, whether it was asked, whether it may still answer. */
 static void take_answer(struct gate *gate, struct voter *voter, const struct ask_answer *told)
 {
 	struct question *question = question_find(gate->questions, told->id);
 	struct decision_voice *voice = question ? question_voice(question, voter->terms.slot) : NULL;
 
+	if (voice && pass_over(question, voice))
+		return;
 	if (!voice || !question->open || !may_answer(voice) || told->verdict >= _RINGFORT_VERDICT_N ||
 	    gate->now_ns >= question->deadline_ns) {
 		wrong(gate, voter);
@@ -67,7 +84,7 @@ static void take_answer(struct gate *gate, struct voter *voter, const struct ask
 	voice->answer = told->verdict == RINGFORT_VERDICT_DENY ? DECISION_DENY : DECISION_ALLOW;
 	voice->remember = told->flags & RINGFORT_ANSWER_REMEMBER;
 	voice->us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
-	count_answer(voter, told, question->fd < 0);
+	count_answer(voter, told, question);
 	gate_advance(gate, question);
 }
 
@@ -126,7 +143,8 @@ static void expire_voices(struct gate *gate, struct question *question)
 		if (!waited[i])
 			continue;
 		question->voices[i].us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
-		gate_missed(gate, question->voices[i].slot, DECISION_LATE);
+		if (!question->behind)
+			gate_missed(gate, question->voices[i].slot, DECISION_LATE);
 	}
 }
 
@@ -216,7 +234,8 @@ void gate_release_from(struct gate *gate, uint32_t slot)
 			continue;
 		voice->answer = DECISION_GONE;
 		voice->us = (uint32_t)((gate->now_ns - question->asked_ns) / 1000);
-		gate_missed(gate, slot, DECISION_GONE);
+		if (!question->behind)
+			gate_missed(gate, slot, DECISION_GONE);
 		gate_advance(gate, question);
 	}
 }

@@ -4,6 +4,7 @@
 
 #include "gate/backstop.h"
 #include "gate/cache.h"
+#include "gate/critical.h"
 #include "gate/fan.h"
 #include "gate/mounts.h"
 #include "gate/net-gate.h"
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #define CACHE_ENTRIES 65536
+#define BEHIND_ENTRIES (4 * CRITICAL_MAX) /* a file that others push out of its set is asked about again */
 #define SOURCES 16 /* that are looked at a turn */
 
 uint64_t gate_clock_ns(clockid_t clock)
@@ -351,6 +353,8 @@ static int open_parts(struct gate *gate)
 	if (r == 0)
 		r = cache_new(&gate->cache, CACHE_ENTRIES);
 	if (r == 0)
+		r = cache_new(&gate->asked_behind, BEHIND_ENTRIES);
+	if (r == 0)
 		r = mounts_new(&gate->mounts);
 	if (r == 0)
 		r = file_open_names(&gate->names);
@@ -417,6 +421,7 @@ struct gate *gate_free(struct gate *gate)
 	close_fd(gate->names);
 	mounts_free(gate->mounts);
 	cache_free(gate->cache);
+	cache_free(gate->asked_behind);
 	questions_free(gate->questions);
 	free(gate);
 	return NULL;

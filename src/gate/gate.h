@@ -2,7 +2,8 @@
 /*
  * Gate - from the kernel's question to the answer.
  *
- *   fan_read -> ours, the kernel's, critical, nobody to ask?  -> allow, at once
+ *   fan_read -> ours, the kernel's, nobody to ask?            -> allow, at once
+ *            -> critical?                                     -> likewise; behind that they are asked all the same
  *            -> the same file as before?                      -> as before (cache.h)
  *            -> every solution that takes part is asked       -> question.h
  *   no answer in time, and the operator wants to be asked -> held, so long and no longer
@@ -30,6 +31,7 @@ struct gate;
 enum gate_news {
 	GATE_DENIED,     /* entry */
 	GATE_OVERRIDDEN, /* entry: somebody denied what the host needs */
+	GATE_SELF_HARM,  /* slot: who, in shadow too */
 	GATE_DEMOTED,    /* slot: the circuit breaker of a solution opened */
 	GATE_HELD,       /* entry: it waits for the operator; verdict: what follows without him */
 	GATE_OVERFLOW,   /* the kernel's queue was full, or it could not open a file (and denied it) */
@@ -47,6 +49,7 @@ struct gate_options {
 	uint32_t hold_ms;        /* who was not answered by the deadline waits so long for the operator; 0: never */
 	bool deny_critical;
 	bool (*is_critical)(void *userdata, uint64_t dev, uint64_t ino);
+	bool (*is_critical_script)(void *userdata, uint64_t dev, const char *path); /* NULL: none is */
 	void (*told)(void *userdata, enum gate_news news, uint32_t slot, const struct history_entry *entry);
 	void *userdata;
 };

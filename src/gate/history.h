@@ -63,6 +63,7 @@ struct history_voice {
 	uint64_t n_late, n_full, n_gone; /* misses */
 	uint64_t n_after;    /* answers that came when the verdict was already given, in time: no fault */
 	uint64_t n_wrong;    /* late, double, for another's request or for none, or no answer at all */
+	uint64_t n_self_harm; /* of its denials: of what the host needs, let through all the same */
 	uint32_t acts;       /* that it takes part in now */
 	uint32_t mode;       /* enum decision_mode */
 	uint32_t miss;       /* enum decision_miss */

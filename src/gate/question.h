@@ -6,6 +6,9 @@
  * those who have not answered yet (in shadow, or overtaken by a denial) until its deadline, so that the
  * reason vector is whole.  One that is held for the operator waits beyond its deadline, in a list of its own.
  *
+ * About a file of the critical set nobody waits at all: the question is behind, asked when the opener has gone.
+ * Who does not answer it has missed nothing; who denies it harms the host that he runs on.
+ *
  * A table of fixed size, in the order of deadlines (there is one length of deadline, so the order is that
  * of asking).  An id names a place in the table and a use of it; ids of an earlier life of the gate fit no
  * question.  A place keeps what it was about until its next use, to tell a late answer from one to a
@@ -28,6 +31,7 @@ struct question {
 	uint64_t id;          /* 0: never used */
 	bool open;
 	int fd;               /* -1: the verdict was given */
+	bool behind;          /* nobody ever waited */
 	int group;            /* that asked, and is answered */
 	uint32_t scope;       /* of an open: from 1; 0: an execution */
 	uint32_t act;

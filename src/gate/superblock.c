@@ -7,13 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MAX_TABLE (16u * 1024 * 1024)
@@ -366,12 +364,41 @@ static int read_table(char **ret_table, size_t *ret_size)
 	return 0;
 }
 
+/* By one name; -ELOOP: it is a symbolic link. */
+static int open_name(int folder, const char *name)
+{
+	_cleanup_(closep) int fd = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISLNK(st.st_mode) ? -ELOOP : take_fd(&fd);
+}
+
+/* Name by name, over no link: openat2() is what a service with RestrictSUIDSGID= has not. */
 static int open_path(const char *path)
 {
-	const struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
-	long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	_cleanup_(closep) int fd = open("/", O_PATH | O_CLOEXEC);
+	char name[NAME_MAX + 1];
 
-	return fd < 0 ? -errno : (int)fd;
+	if (fd < 0)
+		return -errno;
+	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
+		size_t n = strcspn(path, "/");
+		int next;
+
+		if (n > NAME_MAX)
+			return -ENAMETOOLONG;
+		memcpy(name, path, n);
+		name[n] = '\0';
+		next = open_name(fd, name);
+		if (next < 0)
+			return next;
+		close_fd(fd);
+		fd = next;
+		path += n;
+	}
+	return take_fd(&fd);
 }
 
 static bool is_on(int fd, uint64_t mount)

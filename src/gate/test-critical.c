@@ -162,6 +162,104 @@ static void a_replaced_file_is_matched_after_the_next_load_and_the_old_one_no_mo
 	teardown(&f);
 }
 
+/* The folder of the fixture, reached through nothing but folders of root's. */
+struct scripts {
+	char base[64], folder[128], script[192], below[256];
+	struct critical_row row;
+	struct critical_set set;
+};
+
+static void load_scripts(struct scripts *s)
+{
+	s->row = (struct critical_row){ .path = s->folder, .reason = "scripts", .scripts = true };
+	assert(critical_load(&s->set, &s->row, 1) == 0);
+}
+
+static void setup_scripts(struct scripts *s)
+{
+	strcpy(s->base, "/run/ringfort-critical-XXXXXX");
+	assert(mkdtemp(s->base));
+	snprintf(s->folder, sizeof(s->folder), "%s/info", s->base);
+	snprintf(s->script, sizeof(s->script), "%s/a.postinst", s->folder);
+	snprintf(s->below, sizeof(s->below), "%s/more/a.postinst", s->folder);
+	assert(mkdir(s->folder, 0755) == 0);
+	load_scripts(s);
+}
+
+static void teardown_scripts(struct scripts *s)
+{
+	assert((unlink(s->folder) == 0 || rmdir(s->folder) == 0 || errno == ENOENT) && rmdir(s->base) == 0);
+}
+
+static const struct critical_entry *last_of(const struct scripts *s)
+{
+	return &s->set.entries[s->set.n_entries - 1];
+}
+
+static bool has_script(const struct scripts *s, const char *path)
+{
+	struct stat st;
+
+	assert(stat(s->base, &st) == 0);
+	return critical_has_script(&s->set, kernel_dev(st.st_dev), path);
+}
+
+static void scripts_are_matched_by_the_folder_that_only_root_can_write_to_and_not_below_it(void)
+{
+	struct scripts s;
+	struct stat st;
+
+	setup_scripts(&s);
+	assert(last_of(&s)->state == CRITICAL_MATCHED && last_of(&s)->scripts && has_script(&s, s.script));
+	assert(stat(s.base, &st) == 0 && !critical_has_script(&s.set, kernel_dev(st.st_dev) + 1, s.script));
+	assert(!has_script(&s, s.below) && !has_script(&s, s.folder) && !has_script(&s, "a.postinst") && !has_script(&s, ""));
+	assert(!has_script(&s, "/a.postinst") && !critical_has(&s.set, kernel_dev(st.st_dev), last_of(&s)->ino));
+	teardown_scripts(&s);
+}
+
+static void scripts_are_not_matched_where_somebody_else_could_put_one(void)
+{
+	struct scripts s;
+
+	setup_scripts(&s);
+	assert(chmod(s.folder, 0775) == 0);
+	load_scripts(&s);
+	assert(last_of(&s)->state == CRITICAL_WRITABLE && !has_script(&s, s.script));
+	assert(chmod(s.folder, 0755) == 0 && chown(s.folder, 1, 0) == 0);
+	load_scripts(&s);
+	assert(last_of(&s)->state == CRITICAL_NOT_ROOTS && !has_script(&s, s.script));
+	/* Above it, also by a folder that everybody may write to and nobody may take from. */
+	assert(chown(s.folder, 0, 0) == 0 && chmod(s.base, 01777) == 0);
+	load_scripts(&s);
+	assert(last_of(&s)->state == CRITICAL_WRITABLE && !has_script(&s, s.script));
+	assert(chmod(s.base, 0700) == 0 && chown(s.base, 1, 0) == 0);
+	load_scripts(&s);
+	assert(last_of(&s)->state == CRITICAL_NOT_ROOTS && !has_script(&s, s.script));
+	assert(chown(s.base, 0, 0) == 0);
+	load_scripts(&s);
+	assert(has_script(&s, s.script));
+	teardown_scripts(&s);
+}
+
+static void a_folder_of_scripts_may_be_missing_but_not_the_one_above_and_no_link_is_followed(void)
+{
+	struct scripts s;
+	char elsewhere[160];
+
+	setup_scripts(&s);
+	assert(rmdir(s.folder) == 0);
+	load_scripts(&s);
+	assert(last_of(&s)->state == CRITICAL_MATCHED && has_script(&s, s.script));
+	assert(symlink("..", s.folder) == 0);
+	load_scripts(&s);
+	assert(last_of(&s)->state == CRITICAL_NOT_FOLDER && !has_script(&s, s.script));
+	snprintf(elsewhere, sizeof(elsewhere), "%s/none/info", s.base);
+	s.row.path = elsewhere;
+	assert(critical_load(&s.set, &s.row, 1) == 0);
+	assert(last_of(&s)->state == CRITICAL_MISSING && last_of(&s)->ino == 0);
+	teardown_scripts(&s);
+}
+
 static void on_this_host_the_shell_is_in_the_set_and_this_test_is_not(void)
 {
 	static struct critical_set set;
@@ -196,6 +294,11 @@ static void too_much_is_refused_and_changes_nothing(void)
 	for (uint32_t i = 0; i < CRITICAL_MAX; i++)
 		rows[i] = (struct critical_row){ "/nowhere", "" };
 	assert(critical_load(&set, rows, room + 1) == -ENOSPC);
+	for (uint32_t i = 0; i <= CRITICAL_FOLDERS; i++)
+		rows[i].scripts = true;
+	assert(critical_load(&set, rows, room) == -ENOSPC);
+	for (uint32_t i = 0; i < CRITICAL_MAX; i++)
+		rows[i].scripts = false;
 	memset(path, 'x', sizeof(path));
 	memset(reason, 'x', sizeof(reason));
 	path[CRITICAL_PATH] = reason[CRITICAL_REASON] = '\0';
@@ -221,5 +324,8 @@ int main(void)
 	what_others_own_or_can_write_is_not_matched();
 	what_is_no_regular_file_or_not_there_is_said();
 	a_replaced_file_is_matched_after_the_next_load_and_the_old_one_no_more();
+	scripts_are_matched_by_the_folder_that_only_root_can_write_to_and_not_below_it();
+	scripts_are_not_matched_where_somebody_else_could_put_one();
+	a_folder_of_scripts_may_be_missing_but_not_the_one_above_and_no_link_is_followed();
 	return 0;
 }

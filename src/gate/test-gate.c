@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -49,8 +50,10 @@ struct scene {
 	struct gate *gate;
 	struct history *history;
 	struct straw straws[4];
-	uint64_t n_news[8];
+	uint64_t n_news[16];
 	uint64_t critical_ino;
+	uint32_t harmful; /* slot that was told last */
+	uint64_t n_scripts_looked_for;
 };
 
 /* ---- the scene ----------------------------------------------------------------------------------- */
@@ -62,11 +65,21 @@ static bool is_critical(void *userdata, uint64_t dev, uint64_t ino)
 	return ino == scene->critical_ino;
 }
 
+static bool is_critical_script(void *userdata, uint64_t dev, const char *path)
+{
+	struct scene *scene = userdata;
+
+	scene->n_scripts_looked_for++;
+	return true;
+}
+
 static void told(void *userdata, enum gate_news news, uint32_t slot, const struct history_entry *entry)
 {
 	struct scene *scene = userdata;
 
 	scene->n_news[news]++;
+	if (news == GATE_SELF_HARM)
+		scene->harmful = slot;
 }
 
 static void guard(struct scene *scene)
@@ -83,6 +96,7 @@ static void begin_as(struct scene *scene, struct gate_options options)
 
 	options.epoch = 1;
 	options.is_critical = is_critical;
+	options.is_critical_script = is_critical_script;
 	options.told = told;
 	options.userdata = scene;
 	memset(scene, 0, sizeof(*scene));
@@ -485,6 +499,173 @@ static void what_the_host_needs_is_denied_by_policy_only(void)
 		assert(numbers(&scene)->n_critical == (deny_critical ? 0 : 1));
 		end(&scene);
 	}
+}
+
+/* Somebody who takes part, and a file that the host needs. */
+static void begin_critical(struct scene *scene, uint32_t deadline_ms)
+{
+	struct stat st;
+
+	begin_with(scene, deadline_ms, false);
+	assert(stat(program, &st) == 0);
+	scene->critical_ino = st.st_ino;
+	add(scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+}
+
+static void settle(struct scene *scene)
+{
+	while (numbers(scene)->n_pending)
+		turn(scene, 100);
+}
+
+static void who_would_deny_what_the_host_needs_is_asked_behind_it_and_counted(void)
+{
+	struct history_entry entry;
+	struct ask_request request;
+	struct scene scene;
+
+	begin_critical(&scene, 20000);
+	add(&scene, 1, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	add(&scene, 2, DECISION_SHADOW, DECISION_FAIL_OPEN);
+	/* Nobody has answered yet, and it has run. */
+	assert(outcome(&scene, execute(program)) == RAN && numbers(&scene)->n_pending == 1);
+	request = await(&scene, 0);
+	assert(request.flags & ASK_REQUEST_HAS_FILE && request.ino == scene.critical_ino);
+	answer_as(&scene, 0, request.id, RINGFORT_VERDICT_DENY);
+	answer_as(&scene, 1, await(&scene, 1).id, RINGFORT_VERDICT_ALLOW);
+	answer_as(&scene, 2, await(&scene, 2).id, RINGFORT_VERDICT_DENY);
+	settle(&scene);
+	entry = last_entry(&scene);
+	assert(entry.verdict == RINGFORT_VERDICT_ALLOW && entry.overridden && strcmp(entry.path, program) == 0);
+	assert(entry.n_reasons == 3 && entry.reasons[0].answer == DECISION_DENY && entry.us == 0);
+	assert(entry.reasons[1].answer == DECISION_ALLOW && entry.reasons[2].answer == DECISION_DENY);
+	assert(numbers(&scene)->voices[0].n_self_harm == 1 && numbers(&scene)->voices[1].n_self_harm == 0);
+	assert(numbers(&scene)->voices[2].n_self_harm == 1 && numbers(&scene)->voices[0].n_after == 0);
+	assert(numbers(&scene)->n_overridden == 1 && numbers(&scene)->n_denied == 0 && numbers(&scene)->n_decided == 0);
+	assert(scene.n_news[GATE_OVERRIDDEN] == 1 && scene.n_news[GATE_SELF_HARM] == 2 && scene.harmful == 2);
+	end(&scene);
+}
+
+static void what_a_shadow_alone_would_deny_overrides_nothing(void)
+{
+	struct scene scene;
+
+	begin_critical(&scene, 20000);
+	add(&scene, 1, DECISION_SHADOW, DECISION_FAIL_OPEN);
+	assert(outcome(&scene, execute(program)) == RAN);
+	answer_as(&scene, 0, await(&scene, 0).id, RINGFORT_VERDICT_ALLOW);
+	answer_as(&scene, 1, await(&scene, 1).id, RINGFORT_VERDICT_DENY);
+	settle(&scene);
+	assert(!last_entry(&scene).overridden && numbers(&scene)->n_overridden == 0);
+	assert(numbers(&scene)->voices[1].n_self_harm == 1 && scene.n_news[GATE_OVERRIDDEN] == 0);
+	end(&scene);
+}
+
+static void about_what_the_host_needs_is_asked_once_for_each_state_of_the_file_and_of_who_is_asked(void)
+{
+	struct scene scene;
+
+	begin_critical(&scene, 20000);
+	for (int i = 0; i < 20; i++)
+		assert(outcome(&scene, execute(program)) == RAN);
+	assert(numbers(&scene)->voices[0].n_asked == 1 && numbers(&scene)->n_critical == 20);
+	answer_as(&scene, 0, await(&scene, 0).id, RINGFORT_VERDICT_ALLOW);
+	settle(&scene);
+	assert(chmod(program, 0700) == 0 && chmod(program, 0755) == 0);
+	assert(outcome(&scene, execute(program)) == RAN && numbers(&scene)->voices[0].n_asked == 2);
+	gate_forget(scene.gate);
+	for (int i = 0; i < 20; i++)
+		assert(outcome(&scene, execute(program)) == RAN);
+	assert(numbers(&scene)->voices[0].n_asked == 3);
+	end(&scene);
+}
+
+static void not_to_answer_about_what_the_host_needs_is_no_fault_nor_to_answer_late(void)
+{
+	struct scene scene;
+	uint64_t id = 0;
+
+	begin_critical(&scene, 50);
+	for (int i = 0; i < 2 * VOTER_MISSES; i++) {
+		gate_forget(scene.gate);
+		assert(outcome(&scene, execute(program)) == RAN);
+		id = await(&scene, 0).id;
+		settle(&scene);
+	}
+	assert(last_entry(&scene).reasons[0].answer == DECISION_LATE && !last_entry(&scene).overridden);
+	assert(numbers(&scene)->n_expired == 0 && numbers(&scene)->voices[0].n_late == 0);
+	/* The first time. */
+	answer_as(&scene, 0, id, RINGFORT_VERDICT_DENY);
+	answer_as(&scene, 0, id, RINGFORT_VERDICT_DENY);
+	while (numbers(&scene)->voices[0].n_wrong == 0)
+		turn(&scene, 100);
+	turn(&scene, 10);
+	assert(numbers(&scene)->voices[0].n_wrong == 1 && numbers(&scene)->voices[0].n_self_harm == 0);
+	/* It ends with one unanswered. */
+	gate_forget(scene.gate);
+	assert(outcome(&scene, execute(program)) == RAN);
+	gate_voter_down(scene.gate, 0, false);
+	assert(numbers(&scene)->voices[0].n_gone == 0 && !numbers(&scene)->voices[0].demoted);
+	assert(numbers(&scene)->n_pending == 0 && scene.n_news[GATE_DEMOTED] == 0);
+	end(&scene);
+}
+
+/* Its path is about as long as one can be: such questions fill a mailbox soon. */
+static void link_deeply(char path[PATH_MAX])
+{
+	size_t length = (size_t)snprintf(path, PATH_MAX, "%s", folder);
+
+	while (length + 202 < PATH_MAX) {
+		length += (size_t)sprintf(path + length, "/%0200d", 0);
+		assert(mkdir(path, 0755) == 0 || errno == EEXIST);
+	}
+	strcpy(path + length, "/x");
+	assert(link(program, path) == 0);
+}
+
+static void a_full_mailbox_takes_no_question_about_what_the_host_needs_and_that_is_no_fault(void)
+{
+	char deep[PATH_MAX];
+	struct scene scene;
+	uint32_t n;
+
+	link_deeply(deep);
+	begin_critical(&scene, 30000);
+	/* It reads nothing. */
+	for (n = 0; numbers(&scene)->voices[0].n_asked == n && n < 1000; n++) {
+		gate_forget(scene.gate);
+		assert(outcome(&scene, execute(deep)) == RAN);
+	}
+	assert(n > 10 && numbers(&scene)->voices[0].n_asked == n - 1);
+	assert(last_entry(&scene).reasons[0].answer == DECISION_FULL && numbers(&scene)->voices[0].n_full == 0);
+	end(&scene);
+	assert(unlink(deep) == 0);
+}
+
+/* The namespace of this test: anybody can make one, and show what he likes by any path. */
+static void a_script_of_the_package_managers_is_none_in_another_mount_namespace_nor_when_it_is_not_roots(void)
+{
+	char script[80];
+	struct scene scene;
+	FILE *file;
+	pid_t pid;
+
+	snprintf(script, sizeof(script), "%s/postinst", folder);
+	file = fopen(script, "w");
+	assert(file && fputs("#!/bin/true\n", file) > 0 && fclose(file) == 0 && chmod(script, 0755) == 0);
+	begin_with(&scene, 20000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	pid = execute(script);
+	answer_as(&scene, 0, await(&scene, 0).id, RINGFORT_VERDICT_DENY);
+	assert(outcome(&scene, pid) == DENIED && scene.n_scripts_looked_for == 1 && numbers(&scene)->n_critical == 0);
+	for (int i = 0; i < 2; i++) {
+		assert(i ? chown(script, 0, 0) == 0 && chmod(script, 0775) == 0 : chown(script, 1, 0) == 0);
+		pid = execute(script);
+		answer_as(&scene, 0, await(&scene, 0).id, RINGFORT_VERDICT_DENY);
+		assert(outcome(&scene, pid) == DENIED && scene.n_scripts_looked_for == 1);
+	}
+	end(&scene);
+	assert(unlink(script) == 0);
 }
 
 /* ---- the operator ----------------------------------------------------------------------------------- */
@@ -990,6 +1171,12 @@ int main(void)
 	one_that_misses_too_often_is_not_asked_until_the_operator_says_so();
 	nobody_waits_for_one_that_is_demoted_and_what_it_says_is_not_heard();
 	what_the_host_needs_is_denied_by_policy_only();
+	who_would_deny_what_the_host_needs_is_asked_behind_it_and_counted();
+	a_script_of_the_package_managers_is_none_in_another_mount_namespace_nor_when_it_is_not_roots();
+	what_a_shadow_alone_would_deny_overrides_nothing();
+	about_what_the_host_needs_is_asked_once_for_each_state_of_the_file_and_of_who_is_asked();
+	not_to_answer_about_what_the_host_needs_is_no_fault_nor_to_answer_late();
+	a_full_mailbox_takes_no_question_about_what_the_host_needs_and_that_is_no_fault();
 	an_open_gate_lets_everybody_go_who_waits_first();
 	what_is_guarded_and_what_is_refused_is_told();
 	what_an_earlier_gate_guarded_stays_so_for_the_probe();

@@ -218,6 +218,9 @@ static void a_folder_of_this_host_is_opened_without_following_links(void)
 	snprintf(link, sizeof(link), "%s/link", real);
 	assert(symlink("/", link) == 0);
 	assert(superblock_open(link, false, &superblock, &fd) == -ELOOP && superblock.answer == SUPERBLOCK_LINK);
+	strcat(link, "/etc");
+	assert(superblock_open(link, false, &superblock, &fd) == -ELOOP && superblock.answer == SUPERBLOCK_LINK);
+	*strrchr(link, '/') = '\0';
 	assert(superblock_open(real, true, &superblock, &fd) == -EXDEV && superblock.answer == SUPERBLOCK_UNMOUNTED);
 	assert(unlink(link) == 0);
 	assert(superblock_open(link, false, &superblock, &fd) == -ENOENT && superblock.answer == SUPERBLOCK_GOOD);

@@ -156,6 +156,17 @@ static int begin_disabled(struct connection *connection)
 	}
 }
 
+int connection_begin_critical(struct connection *connection)
+{
+	struct control *control = connection->control;
+
+	if (!control->critical.version)
+		return connection_end_without_gate(connection);
+	json_reset(&control->json);
+	report_critical(&control->json, &control->critical);
+	return connection_answer(connection);
+}
+
 int connection_begin_gate(struct connection *connection)
 {
 	if (connection->control->role->gate_disabled)

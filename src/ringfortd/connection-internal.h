@@ -60,5 +60,6 @@ void connection_names(const struct control *control, struct report_names *ret_na
 /* connection-hold.c */
 int connection_begin_hold(struct connection *connection);
 int connection_turn_hold(struct connection *connection);
+int connection_begin_critical(struct connection *connection);
 
 #endif

@@ -171,6 +171,8 @@ static int begin(struct connection *connection)
 		return connection_begin_gate(connection);
 	case WIRE_HOLD:
 		return connection_begin_hold(connection);
+	case WIRE_CRITICAL:
+		return connection_begin_critical(connection);
 	default:
 		return connection_end(connection, -EOPNOTSUPP, "unknown operation");
 	}

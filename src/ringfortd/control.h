@@ -11,6 +11,7 @@
 
 #include "event/finding.h"
 #include "event/json.h"
+#include "gate/critical.h"
 #include "gate/history.h"
 #include "ring/broadcast.h"
 #include "ring/mailbox.h"
@@ -119,6 +120,7 @@ struct control {
 	uint64_t head;      /* of the ring, at the last tick */
 	struct page *page;
 	struct history *history; /* of the gate; NULL: there is none */
+	struct critical_set critical; /* that the gate was told; version 0: none yet */
 	struct ring_reader *barrier_ring; /* of class 0: acknowledgements of our own barriers */
 	struct journal *journal;
 	struct control_solution solutions[MESSAGE_SLOTS];

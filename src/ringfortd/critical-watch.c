@@ -14,14 +14,22 @@
 #include <sys/stat.h>
 
 #define PACKAGES "/var/lib/dpkg/status"
+#define STEPS "/var/lib/dpkg/updates" /* what dpkg has done so far, until that goes into its database */
 #define OURS "of Ringfort itself"
 
-static struct timespec packages_changed(void)
+static struct timespec changed(const char *path)
 {
 	struct stat st;
 
-	return stat(PACKAGES, &st) < 0 ? (struct timespec){ 0 } : st.st_mtim;
+	return stat(path, &st) < 0 ? (struct timespec){ 0 } : st.st_mtim;
 }
+
+static bool same_time(struct timespec one, struct timespec other)
+{
+	return one.tv_sec == other.tv_sec && one.tv_nsec == other.tv_nsec;
+}
+
+_Static_assert(MESSAGE_SLOTS + 2 <= CRITICAL_MAX / 3, "every solution's program has a row");
 
 /* The daemon, the command that opens the gate, and the program of each solution. */
 static uint32_t list_ours(const struct supervisor *supervisor, char paths[][CRITICAL_PATH],
@@ -55,7 +63,8 @@ void critical_watch_load(struct critical_watch *watch, const struct supervisor *
 	uint32_t n = list_ours(supervisor, paths, rows);
 	int r;
 
-	watch->packages = packages_changed();
+	watch->packages = changed(PACKAGES);
+	watch->steps = changed(STEPS);
 	r = critical_load(&watch->set, rows, n);
 	if (r < 0)
 		log_error("cannot load the critical set: %s; it stays as it was", strerror(-r));
@@ -63,9 +72,7 @@ void critical_watch_load(struct critical_watch *watch, const struct supervisor *
 
 bool critical_watch_stale(const struct critical_watch *watch)
 {
-	struct timespec now = packages_changed();
-
-	return now.tv_sec != watch->packages.tv_sec || now.tv_nsec != watch->packages.tv_nsec;
+	return !same_time(changed(PACKAGES), watch->packages) || !same_time(changed(STEPS), watch->steps);
 }
 
 int critical_watch_pack(const struct critical_watch *watch)
@@ -86,7 +93,7 @@ int critical_watch_unpack(int fd, struct critical_set *ret_set)
 	static struct critical_set set;
 
 	if (pread(fd, &set, sizeof(set), 0) != (ssize_t)sizeof(set) || set.version != CRITICAL_VERSION ||
-	    set.n_files > CRITICAL_MAX || set.n_entries > CRITICAL_MAX)
+	    set.n_files > CRITICAL_MAX || set.n_entries > CRITICAL_MAX || set.n_folders > CRITICAL_FOLDERS)
 		return -EBADMSG;
 	*ret_set = set;
 	return 0;

@@ -3,8 +3,8 @@
  * Critical watch - the critical set of this host, kept current by the supervisor.
  *
  * Our own programs belong to it: nothing of ours may wait for a verdict of ours.  The package manager
- * replaces files, so the set is loaded again when its database has changed; the gate gets it as bytes in
- * a sealed memory, and looks at no path itself.
+ * replaces files, so the set is loaded again when its database has changed, and while it runs with each
+ * of its steps; the gate gets it as bytes in a sealed memory, and looks at no path itself.
  */
 #ifndef RINGFORT_RINGFORTD_CRITICAL_WATCH_H
 #define RINGFORT_RINGFORTD_CRITICAL_WATCH_H
@@ -18,7 +18,7 @@ struct supervisor;
 
 struct critical_watch {
 	struct critical_set set;
-	struct timespec packages; /* when the package database changed last, as we saw it */
+	struct timespec packages, steps; /* when the package database changed last, as we saw it */
 };
 
 /** critical_watch_load() - look at all files again */

@@ -150,10 +150,12 @@ static void tell_critical(struct gate_keeper *keeper)
 	_cleanup_(closep) int fd = critical_watch_pack(&keeper->critical);
 	const struct message critical = { .kind = MESSAGE_CRITICAL };
 
-	if (fd < 0)
+	if (fd < 0) {
 		log_error("cannot tell the gate what is critical: %s", strerror(-fd));
-	else
-		tell(keeper, &critical, &fd, 1);
+		return;
+	}
+	tell(keeper, &critical, &fd, 1);
+	supervisor_tell_control(keeper->supervisor, &critical, &fd, 1);
 }
 
 /* Our number where all processes have theirs; 0 in a container, where it is somebody else's. */
@@ -294,6 +296,8 @@ static void on_heard(evutil_socket_t fd, short what, void *userdata)
 			tell_guards(keeper);
 		else if (message.kind == MESSAGE_DEMOTED && message.slot < keeper->supervisor->n_units)
 			unit_demoted(keeper->supervisor->units[message.slot]);
+		else if (message.kind == MESSAGE_HARMS && message.slot < keeper->supervisor->n_units)
+			unit_harms(keeper->supervisor->units[message.slot]);
 		else if (message.kind == MESSAGE_UNMARKED)
 			tell_unmarked(keeper, message.value[0]);
 	}

@@ -31,7 +31,7 @@ enum message_kind {
 	MESSAGE_OWN,      /* value[0] pid, value[1] 1 a process of ours, 0 no longer */
 	MESSAGE_GUARD,    /* value[0] place, text: its path; fd: a file of the file system to guard; or without: */
 			  /* result, value[1] enum superblock_answer: why it is not guarded */
-	MESSAGE_CRITICAL, /* fd: struct critical_set, packed */
+	MESSAGE_CRITICAL, /* fd: struct critical_set, packed (to control too, who tells it the operator) */
 	MESSAGE_FORGIVE,  /* slot: the operator resets its circuit breaker */
 	MESSAGE_SCOPES,   /* fd: to the process that walks the scopes, beside the first */
 	/* scopes to gate */
@@ -45,6 +45,7 @@ enum message_kind {
 	MESSAGE_ALIVE,    /* a few times a second */
 	MESSAGE_MOUNTED,  /* the host's mounts changed: guard again */
 	MESSAGE_DEMOTED,  /* slot: its circuit breaker opened */
+	MESSAGE_HARMS,    /* slot: it denied what the host needs; seldom said, counted in the history */
 	MESSAGE_UNMARKED, /* value[0] place: somebody had taken its mark away; it is there again */
 	/* control to supervisor, and on to the gate */
 	MESSAGE_GATE,     /* value[0] ticket, value[1] 1: let everything through, 0: decide again */

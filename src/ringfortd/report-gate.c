@@ -184,6 +184,7 @@ static void report_voice(struct json *json, const struct history_voice *voice, u
 	json_name_uint(json, "gone", voice->n_gone);
 	json_name_uint(json, "after", voice->n_after);
 	json_name_uint(json, "wrong", voice->n_wrong);
+	json_name_uint(json, "self_harm", voice->n_self_harm);
 	json_name_uint(json, "shown", voice->n_shown);
 	json_name_uint(json, "unshown", voice->n_unshown);
 	json_name_uint(json, "net_rules", voice->n_net_rules);
@@ -287,6 +288,34 @@ void report_gate(struct json *json, const struct history_numbers *numbers, const
 	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
 		if (takes_part(&numbers->voices[slot]))
 			report_voice(json, &numbers->voices[slot], slot, names);
+	json_end_array(json);
+	json_end_object(json);
+}
+
+static void report_row(struct json *json, const struct critical_entry *entry)
+{
+	json_begin_object(json);
+	json_name(json, "path");
+	json_bytes(json, entry->path, strnlen(entry->path, sizeof(entry->path)));
+	json_name_string(json, "reason", entry->reason);
+	json_name_string(json, "state", or_unknown(critical_state_name(entry->state)));
+	json_name_string(json, "error", entry->error ? strerror(entry->error) : "");
+	json_name_uint(json, "dev", entry->dev);
+	json_name_uint(json, "ino", entry->ino);
+	json_name_bool(json, "scripts", entry->scripts);
+	json_end_object(json);
+}
+
+void report_critical(struct json *json, const struct critical_set *set)
+{
+	json_begin_object(json);
+	json_name_uint(json, "version", set->version);
+	json_name_string(json, "from", "ringfortd");
+	json_name_uint(json, "files", set->n_files);
+	json_name(json, "rows");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < set->n_entries; i++)
+		report_row(json, &set->entries[i]);
 	json_end_array(json);
 	json_end_object(json);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Report-gate - verdicts and the gate's numbers, as the JSON of `ringfort why`, `hold`, `gate` and `status`.
+ * Report-gate - verdicts and the gate's numbers, as the JSON of `ringfort why`, `hold`, `gate`, `status` and
+ * `critical`.
  *
  * Pure: the gate's memory in, text out.  The gate reads what solutions and files say, so what it wrote
  * is looked at before it is believed: an enum may be out of range, a path without an end.
@@ -10,6 +11,7 @@
 
 #include "event/backstop.h"
 #include "event/json.h"
+#include "gate/critical.h"
 #include "gate/history.h"
 
 /* Names of the solutions by slot, NULL where there is none. */
@@ -42,6 +44,9 @@ const char *report_hold_name(uint32_t hold);
 /** report_gate() - all numbers, and every solution that takes part or did */
 void report_gate(struct json *json, const struct history_numbers *numbers, const struct report_outside *outside,
 		 const struct report_names *names);
+
+/** report_critical() - what the host needs, as the supervisor found it */
+void report_critical(struct json *json, const struct critical_set *set);
 
 /** report_gate_disabled() - of a gate that is not started, in place of either */
 void report_gate_disabled(struct json *json);

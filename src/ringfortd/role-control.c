@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "ringfortd/control.h"
+#include "ringfortd/critical-watch.h"
 #include "ringfortd/drop.h"
 
 #include <errno.h>
@@ -139,6 +140,8 @@ static int dispatch(struct control *control, const struct message *message, int 
 		return 0;
 	case MESSAGE_FOLDER:
 		return file_watch_folder(control, message, &fds[0]);
+	case MESSAGE_CRITICAL:
+		return critical_watch_unpack(fds[0], &control->critical);
 	case MESSAGE_ENDING:
 		control->ending = true;
 		return 0;

@@ -29,6 +29,7 @@
 #include <time.h>
 
 #define ALIVE_MS 250
+#define HARM_MS 1000 /* what would be denied of the critical set is told so often at most, and counted */
 #define SCOPES_A_TURN 32 /* folders that are marked */
 #define DESCRIPTORS 8192 /* more than can wait at once: running out of them would deny */
 
@@ -39,6 +40,7 @@ struct gate_loop {
 	struct net_gate *net; /* NULL: nobody may set rules, or they cannot be enforced here */
 	uint64_t n_overflow;
 	uint64_t alive_ms; /* when we last said that we are */
+	uint64_t overridden_ms, harm_ms[MESSAGE_SLOTS]; /* when each was told last */
 	int scopes_fd;     /* messages, or -1 */
 	uint32_t refused;  /* places that the kernel does not mark, a bit each: said once */
 	bool ended;
@@ -60,9 +62,36 @@ static bool is_critical(void *userdata, uint64_t dev, uint64_t ino)
 	return critical_has(&loop->critical, dev, ino);
 }
 
+static bool is_critical_script(void *userdata, uint64_t dev, const char *path)
+{
+	struct gate_loop *loop = userdata;
+
+	return critical_has_script(&loop->critical, dev, path);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* One that denies everything denies the whole critical set: what is between is counted only. */
+static bool is_due(uint64_t *last_ms)
+{
+	uint64_t now = now_ms();
+
+	if (*last_ms && now - *last_ms < HARM_MS)
+		return false;
+	*last_ms = now;
+	return true;
+}
+
 static void told(void *userdata, enum gate_news news, uint32_t slot, const struct history_entry *entry)
 {
 	struct gate_loop *loop = userdata;
+	const struct message harms = { .kind = MESSAGE_HARMS, .slot = slot };
 	const struct message demoted = { .kind = MESSAGE_DEMOTED, .slot = slot };
 	const struct message mounted = { .kind = MESSAGE_MOUNTED };
 	const struct message again = { .kind = MESSAGE_SCOPES_AGAIN };
@@ -73,7 +102,12 @@ static void told(void *userdata, enum gate_news news, uint32_t slot, const struc
 		log_debug("denied pid %u the execution of %s", entry->pid, log_quote(entry->path));
 		break;
 	case GATE_OVERRIDDEN:
-		log_warning("a solution would deny %s, which the host needs: allowed", log_quote(entry->path));
+		if (is_due(&loop->overridden_ms))
+			log_warning("a solution would deny %s, which the host needs: allowed", log_quote(entry->path));
+		break;
+	case GATE_SELF_HARM:
+		if (is_due(&loop->harm_ms[slot]))
+			message_send_fd(loop->role->supervisor_fd, &harms, NULL, 0);
 		break;
 	case GATE_HELD:
 		log_warning("pid %u is held at %s, as it was not answered in time: 'ringfort hold allow %llu' or 'deny' "
@@ -245,14 +279,6 @@ static void hear_scopes(struct gate_loop *loop)
 
 /* ---- the loop --------------------------------------------------------------------------------- */
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void say_alive(struct gate_loop *loop)
 {
 	const struct message alive = { .kind = MESSAGE_ALIVE };
@@ -339,6 +365,7 @@ static int open_gate(struct gate_loop *loop)
 		.hold_ms = role->config->gate_hold_ms,
 		.deny_critical = role->config->gate_deny_critical,
 		.is_critical = is_critical,
+		.is_critical_script = is_critical_script,
 		.told = told,
 		.userdata = loop,
 	};

@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <poll.h>
 #include <search.h>
 #include <stdio.h>
@@ -33,13 +32,15 @@
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define LOOK_MS 1000     /* at the scopes themselves: mounted over, made, deleted */
 #define PATIENCE_MS 5000 /* for a gate that does not read */
 #define DESCRIPTORS 8192 /* a walk keeps those of the way down to where it is */
 #define BUFFER_BYTES 65536
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x1000u
+#endif
 #define NEWS (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK)
 
 /* A folder that is watched. */
@@ -174,15 +175,59 @@ static int watch_folder(struct walker *walker, uint32_t scope, int fd, const cha
 	return watch < 0 ? -errno : remember(walker, watch, scope, path);
 }
 
+static int mount_of(int fd, uint64_t *ret_mount)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx) < 0)
+		return -errno;
+	*ret_mount = stx.stx_mnt_id;
+	return 0;
+}
+
+/* Looked at before it is opened: what is mounted there may wait for a server. */
+static int find_folder(int from, const char *name)
+{
+	_cleanup_(closep) int fd = openat(from, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	uint64_t here, there;
+	struct stat st;
+	int r = fd < 0 ? -errno : mount_of(from, &here);
+
+	if (r == 0)
+		r = mount_of(fd, &there);
+	if (r < 0)
+		return r;
+	if (here != there)
+		return -EXDEV;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? take_fd(&fd) : -ENOTDIR;
+}
+
+/* Name by name, over no link and no mount: openat2() is what a service with RestrictSUIDSGID= has not. */
 static int open_folder(int from, const char *path)
 {
-	const struct open_how how = {
-		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
-	};
-	long fd = syscall(SYS_openat2, from, path, &how, sizeof(how));
+	_cleanup_(closep) int at = -1;
+	char name[NAME_MAX + 1];
+	int fd;
 
-	return fd < 0 ? -errno : (int)fd;
+	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
+		size_t n = strcspn(path, "/");
+		int next;
+
+		if (n > NAME_MAX)
+			return -ENAMETOOLONG;
+		memcpy(name, path, n);
+		name[n] = '\0';
+		next = find_folder(at < 0 ? from : at, name);
+		if (next < 0)
+			return next;
+		close_fd(at);
+		at = next;
+		path += n;
+	}
+	fd = openat(at < 0 ? from : at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 static void walk(struct walker *walker, uint32_t scope, int fd, const char *path);
@@ -282,7 +327,7 @@ static int open_root(struct walker *walker, uint32_t scope, struct stat *ret_st,
 		return -1;
 	root->was_point |= superblock.is_point;
 	*ret_mount = superblock.mount;
-	return open_folder(place, ".");
+	return open_folder(place, "");
 }
 
 static void begin(struct walker *walker, uint32_t scope, int fd)
@@ -352,7 +397,7 @@ static int open_known(struct walker *walker, const struct folder *folder)
 	root = open_root(walker, folder->scope, &st, &mount, &why);
 	if (root < 0 || !is_same(&walker->roots[folder->scope], &st, mount))
 		return -1;
-	return open_folder(root, folder->path[0] ? folder->path : ".");
+	return open_folder(root, folder->path);
 }
 
 static void take(struct walker *walker, const struct inotify_event *event)

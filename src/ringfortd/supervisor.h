@@ -129,6 +129,7 @@ void units_stop(struct supervisor *supervisor); /* kills all, waits for them, fr
 void unit_input(struct unit *unit, const struct solution_input *input);
 void unit_message(struct unit *unit, const struct message *message);
 void unit_released(struct unit *unit); /* a child of ours can be buried: this one? */
+void unit_harms(struct unit *unit);   /* it would deny what the host needs */
 void unit_demoted(struct unit *unit); /* by the gate: it missed too often, or answered nonsense */
 
 #define UNIT_PROBE_FIRST_UID 64 /* users of content probes follow those of the solutions */

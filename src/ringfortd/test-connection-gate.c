@@ -259,6 +259,16 @@ static void the_state_of_the_gate_is_told(void)
 	assert(strstr(answer, "{\"open\":false,\"marks\":5,") && strstr(answer, "{\"name\":\"allowlist\",\"acts\":["));
 }
 
+static void what_the_host_needs_is_told_once_the_supervisor_has_said_it(void)
+{
+	assert(ask((struct wire_request){ .operation = WIRE_CRITICAL }) == 0);
+	assert(end.result == -EOPNOTSUPP && strstr(end.text, "without a gate") && answer[0] == '\0');
+	assert(critical_load(&control.critical, NULL, 0) == 0);
+	assert(ask((struct wire_request){ .operation = WIRE_CRITICAL }) == 0);
+	assert(end.result == 0 && count_lines() == 1 && strstr(answer, "{\"path\":\"/bin/sh\",\"reason\":\""));
+	assert(strstr(answer, "\"from\":\"ringfortd\",\"files\":"));
+}
+
 static void on_and_off_go_to_the_supervisor_and_its_answer_comes_back(void)
 {
 	assert(ask((struct wire_request){ .operation = WIRE_GATE, .value = WIRE_GATE_OFF }) == 1 + 1);
@@ -360,6 +370,7 @@ int main(void)
 	questions_about_nothing_are_refused();
 	a_path_without_an_end_is_read_no_further();
 	the_state_of_the_gate_is_told();
+	what_the_host_needs_is_told_once_the_supervisor_has_said_it();
 	on_and_off_go_to_the_supervisor_and_its_answer_comes_back();
 	who_is_held_is_listed_oldest_first();
 	the_operators_word_goes_to_the_gate_and_the_verdict_comes_back();

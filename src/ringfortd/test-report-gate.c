@@ -4,6 +4,7 @@
 #include "ringfortd/report-gate.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -210,7 +211,7 @@ static struct history_numbers some_numbers(void)
 		.scopes[2] = { .path = "/srv", .n_folders = 20 },
 		.scopes[3] = { .path = "/data", .why = "it is gone", .whole = 1 },
 		.voices[1] = { .n_asked = 15, .n_allowed = 7, .n_denied = 4, .n_late = 2, .n_full = 1, .n_gone = 1,
-			       .n_after = 3, .n_wrong = 13, .n_net_rules = 14, .n_net_denied = 15,
+			       .n_after = 3, .n_wrong = 13, .n_self_harm = 2, .n_net_rules = 14, .n_net_denied = 15,
 			       .n_net_shadow = 16, .n_net_refused = 17, .n_shown = 18, .n_unshown = 19, .acts = 1u << RINGFORT_ACT_EXEC | 1u << RINGFORT_ACT_OPEN,
 			       .miss = DECISION_FAIL_CLOSED, .demoted = 1 },
 	};
@@ -233,7 +234,7 @@ static void the_numbers_of_the_gate_are_told_with_those_who_take_part(void)
 	       "\"restarts\":8,\"since\":\"2024-07-19T04:09:00.000000042Z\",\"solutions\":["
 	       "{\"name\":\"yara\",\"acts\":[\"process.exec\",\"file.open\"],\"mode\":\"enforce\","
 	       "\"miss\":\"fail-closed\",\"demoted\":true,\"asked\":15,\"allowed\":7,\"denied\":4,\"late\":2,"
-	       "\"full\":1,\"gone\":1,\"after\":3,\"wrong\":13,\"shown\":18,\"unshown\":19,\"net_rules\":14,\"net_denied\":15,"
+	       "\"full\":1,\"gone\":1,\"after\":3,\"wrong\":13,\"self_harm\":2,\"shown\":18,\"unshown\":19,\"net_rules\":14,\"net_denied\":15,"
 	       "\"net_shadow\":16,\"net_refused\":17}]}");
 }
 
@@ -267,6 +268,22 @@ static void a_gate_that_is_not_started_is_told_as_open(void)
 	       "\"restarts\":0,\"solutions\":[]}");
 }
 
+static void what_the_host_needs_is_told_row_by_row(void)
+{
+	static struct critical_set set = {
+		.version = 7, .n_entries = 2, .n_files = 1,
+		.entries = { { .path = "/bin/a", .reason = "pid 1", .dev = 8 << 20 | 1, .ino = 77 },
+			     { .path = "/opt/\"b", .reason = "ours", .state = CRITICAL_UNREADABLE, .error = ELOOP, .scripts = 1 } },
+	};
+
+	json_reset(&json);
+	report_critical(&json, &set);
+	expect("{\"version\":7,\"from\":\"ringfortd\",\"files\":1,\"rows\":["
+	       "{\"path\":\"/bin/a\",\"reason\":\"pid 1\",\"state\":\"matched\",\"error\":\"\",\"dev\":8388609,\"ino\":77,\"scripts\":false},"
+	       "{\"path\":\"/opt/\\\"b\",\"reason\":\"ours\",\"state\":\"unreadable\","
+	       "\"error\":\"Too many levels of symbolic links\",\"dev\":0,\"ino\":0,\"scripts\":true}]}");
+}
+
 int main(void)
 {
 	a_verdict_is_told_with_every_reason();
@@ -280,6 +297,7 @@ int main(void)
 	who_took_part_and_who_is_not_asked_yet_are_told_too();
 	the_short_form_tells_whether_all_is_well();
 	a_gate_that_is_not_started_is_told_as_open();
+	what_the_host_needs_is_told_row_by_row();
 	json_done(&json);
 	return 0;
 }

@@ -396,6 +396,13 @@ void unit_demoted(struct unit *unit)
 	tell_view(unit);
 }
 
+void unit_harms(struct unit *unit)
+{
+	snprintf(unit->last_fault, sizeof(unit->last_fault), "would deny what the host needs ('ringfort gate' counts it)");
+	log_warning("solution %s: %s", unit->manifest.name, unit->last_fault);
+	tell_view(unit);
+}
+
 int unit_init(struct unit *unit)
 {
 	unit->process = SPAWNED_NONE;

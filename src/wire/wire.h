@@ -38,6 +38,7 @@ enum wire_operation {
 	WIRE_GATE,   /* value, an enum wire_gate: for the state WIRE_JSON; WIRE_END */
 	WIRE_HOLD,   /* WIRE_JSON per act that is held, oldest first; or WIRE_ALLOW or WIRE_DENY, and value, its id: WIRE_JSON, */
 		     /* the verdict.  WIRE_END, -ENOENT when nothing is held under that id */
+	WIRE_CRITICAL, /* what the gate was told: WIRE_JSON, WIRE_END; -EOPNOTSUPP without a gate */
 	_WIRE_OPERATION_N
 };
 
