@@ -189,7 +189,7 @@ static int mount_of(int fd, uint64_t *ret_mount)
 static int find_folder(int from, const char *name)
 {
 	_cleanup_(closep) int fd = openat(from, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	uint64_t here, there;
+	uint64_t here = 0, there = 0;
 	struct stat st;
 	int r = fd < 0 ? -errno : mount_of(from, &here);
 
