@@ -4,8 +4,9 @@
  *
  * A scope has a group of its own, so that a question tells by where it comes from who is to be asked.  What
  * was written is told by a group for each solution: its events wait in the kernel while that solution has
- * no room, and keep no other waiting.  They hold their file system mounted, hence not for longer than
- * PATIENCE_NS: then they are given up, counted, and the solution is told that there were some.
+ * no room, and keep no other waiting.  They hold their file system mounted, hence not for long: when the
+ * solution gives nothing back for PATIENCE_NS, or has no room for MOST_PATIENCE_NS, they are given up,
+ * counted, and it is told that there were some.
  */
 #include "gate/gate-internal.h"
 
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #define PATIENCE_NS 1000000000ull
+#define MOST_PATIENCE_NS (30 * PATIENCE_NS) /* it looks at large files: that is slow, and is work */
 #define SHOWN_A_TURN 16u    /* openers wait meanwhile */
 #define GIVEN_UP_A_TURN 512 /* a few times a second */
 
@@ -190,7 +192,8 @@ static void pause_shown(struct gate *gate, uint32_t slot)
 
 	epoll_ctl(gate->epoll_fd, EPOLL_CTL_DEL, shown->group, NULL);
 	shown->paused = true;
-	shown->paused_ns = gate->now_ns;
+	shown->paused_ns = shown->moved_ns = gate->now_ns;
+	shown->given_back = voter_given_back(gate->voters[slot]);
 }
 
 void gate_show(struct gate *gate, uint32_t slot)
@@ -215,6 +218,17 @@ static void give_up(struct gate *gate, uint32_t slot)
 	}
 }
 
+static bool has_patience(struct gate *gate, uint32_t slot)
+{
+	struct shown *shown = &gate->shown[slot];
+	uint64_t given_back = voter_given_back(gate->voters[slot]);
+
+	if (given_back != shown->given_back)
+		shown->moved_ns = gate->now_ns;
+	shown->given_back = given_back;
+	return gate->now_ns - shown->moved_ns <= PATIENCE_NS && gate->now_ns - shown->paused_ns <= MOST_PATIENCE_NS;
+}
+
 void gate_show_again(struct gate *gate, uint32_t slot)
 {
 	struct shown *shown = &gate->shown[slot];
@@ -224,7 +238,7 @@ void gate_show_again(struct gate *gate, uint32_t slot)
 	if (!takes_part(gate, slot) || voter_has_room(gate->voters[slot])) {
 		shown->paused = false;
 		gate_watch_source(gate, shown->group, SOURCE_SHOWN + slot);
-	} else if (gate->now_ns - shown->paused_ns > PATIENCE_NS) {
+	} else if (!has_patience(gate, slot)) {
 		give_up(gate, slot);
 	}
 }
