@@ -177,6 +177,14 @@ static void open_read(const char *path)
 	close(fd);
 }
 
+/* And what can be remembered of them is, by whoever decides about opens. */
+static void prepare_opened_files(struct storm *storm)
+{
+	prepare_files(storm);
+	for (uint64_t i = 0; i < 2 * N_FILES; i++)
+		open_read(file_path(storm, i % N_FILES));
+}
+
 static void perform_open(struct storm *storm, uint64_t i)
 {
 	open_read(file_path(storm, i % N_FILES));
@@ -238,6 +246,7 @@ static const struct workload workloads[] = {
 	{ "exec2", 2, 1, NULL, perform_exec, NULL },
 	{ "fork", 1, 1, NULL, perform_fork, NULL },
 	{ "open", 1, ALL_AT_ONCE, prepare_files, perform_open, clean_files },
+	{ "reopen", 1, ALL_AT_ONCE, prepare_opened_files, perform_open, clean_files },
 	{ "open1", 1, ALL_AT_ONCE, NULL, perform_open1, NULL },
 	{ "write", 1, ALL_AT_ONCE, NULL, perform_write, NULL },
 	{ "connect", 1, ALL_AT_ONCE, prepare_connect, perform_connect, NULL },
