@@ -131,6 +131,7 @@ class WatchingYara(FolderGate):
         return f"  - name: yara\n    package: {self.package}\n    authorize: [{self.act}]\n"
 
     def stop(self):
+        """What it was not shown by now is none of the storm's business."""
         if self.process and self.process.poll() is None:
             for solution in self.state()["solutions"]:
                 self.n_shown += solution["shown"]

@@ -52,7 +52,15 @@ class Watch(Finds, Guard):
 
 
 class WatchScopes(Finds, Scopes):
-    pass
+    """Ready when what is written is told as well: on a busy machine yara decides before its hooks are there."""
+
+    def wait_ready(self, seconds=30):
+        super().wait_ready(seconds)
+        lib.wait_until(self.tells_writes, seconds, lambda: f"an event of a write: {self.solution('yara')}")
+
+    def tells_writes(self):
+        write(f"{self.folder}/written")
+        return self.solution("yara")["types"].get("file.modify", {}).get("delivered")
 
 
 def content(**files):
