@@ -426,9 +426,11 @@ def first_who_waits():
                     policy_yaml=f"max_scan_ms: {scan_ms}\n")
     with written_to(rules, folders=[top], more=", file.open", deadline_ms=5000) as daemon:
         small = write(f"{top}/small", "x")
-        for i in range(n):
-            with open(f"{top}/f{i}", "w") as file:
-                file.write("x" * 2000)
+        # Opened before there is anything to scan: an open is what waits here.
+        files = [open(f"{top}/f{i}", "w") for i in range(n)]
+        for file in files:
+            file.write("x" * 2000)
+            file.close()
         begin = time.monotonic()
         require(opens(small), "open")
         took = time.monotonic() - begin

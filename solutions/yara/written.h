@@ -23,7 +23,8 @@
 #define WRITTEN_MAX_EVENT_BYTES (16u << 20)
 #define WRITTEN_MAX_VERDICTS 1024
 #define WRITTEN_SECONDS 5        /* that a verdict waits for its event */
-#define WRITTEN_FRESH_NS 1000000000 /* before the file was shown: its event is no older than this */
+/* Before the file was shown: its event is no older than this.  In a burst files wait longer than events. */
+#define WRITTEN_FRESH_NS UINT64_C(10000000000)
 
 struct written;
 
