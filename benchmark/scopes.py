@@ -81,7 +81,7 @@ def show(measured, result):
 def show_looked_at(yara, measured, result):
     """A storm writes more than can be scanned: how much of it was.  The kernel counts no file that its queue lost."""
     roles = measured.roles.get(key("tmpfs", "write"), {})
-    n_written = next((entry["ops"] for role, entry in roles.items() if role.startswith("solution")), 0)
+    n_written = roles.get("gate of yara", {"ops": 0})["ops"]
     result["scopes"]["looked_at"] = {"written": n_written, "shown": yara.n_shown, "unshown": yara.n_unshown}
     if n_written:
         print(f"\n  yara was shown {yara.n_shown} of {n_written} files that the write storms wrote "
@@ -90,6 +90,6 @@ def show_looked_at(yara, measured, result):
 
 def run(options, folder, scratches, places, n_rounds, result):
     subjects = make_subjects(options, f"{folder}/scopes", scratches)
-    measured = run_rounds(subjects, places, n_rounds, "scopes")
+    measured = run_rounds(subjects, places, n_rounds, "scopes", apart=True)
     show(measured, result)
     show_looked_at(subjects[-1][0], measured, result)
