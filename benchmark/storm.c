@@ -274,9 +274,11 @@ static void work(struct storm *storm, const struct workload *workload, uint64_t 
 {
 	uint64_t i = 0;
 
-	while (n_ops ? i < n_ops : now_s() < end_s)
+	/* Once at least: on a busy machine the time may be over before we begin. */
+	do {
 		for (uint32_t n = 0; n < workload->per_look && (!n_ops || i < n_ops); n++)
 			workload->perform(storm, i++);
+	} while (n_ops ? i < n_ops : now_s() < end_s);
 	storm->tally->n_ops += i;
 }
 
