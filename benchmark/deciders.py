@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deciders - subjects that are asked before a file is executed: floors, and ringfortd with its gate."""
+"""Deciders - subjects that are asked before a file is executed or opened: floors, and ringfortd with its gate."""
 import os
 import subprocess
 import time
@@ -65,11 +65,14 @@ class Gate(Ringfortd):
         return f"gate: {{exec: [{', '.join(self.guarded)}]}}\n" + super().config()
 
     def state(self):
-        return self.ask("gate", "status") or {"marks": 0, "solutions": []}
+        return self.ask("gate", "status") or {"marks": 0, "scopes": [], "solutions": []}
+
+    def guards_all(self, state):
+        return state["marks"] == len(self.guarded)
 
     def asks_all(self):
         state = self.state()
-        return (state["marks"] == len(self.guarded) and len(state["solutions"]) == self.n_solutions and
+        return (self.guards_all(state) and len(state["solutions"]) == self.n_solutions and
                 all(solution["acts"] and not solution["demoted"] for solution in state["solutions"]))
 
     def start(self):
@@ -83,6 +86,57 @@ class Gate(Ringfortd):
 
     def deciding(self):
         return [pid for role, pid in self.pids().items() if role == "gate" or role.startswith("solution")]
+
+
+class ScopeGate(Gate):
+    """The same solutions, asked before files are opened, on a whole file system."""
+
+    scope = "open_filesystems"
+    act = "file.open"
+
+    def __init__(self, stage, build, folder, path, n_solutions):
+        self.path = path
+        super().__init__(stage, build, folder, [], n_solutions)
+
+    def manifest(self):
+        return f"events: [process.exec]\nauthorize: [{self.act}]\n"
+
+    def entry(self, i):
+        return Ringfortd.entry(self, i) + f"    authorize: [{self.act}]\n    mode: enforce\n"
+
+    def config(self):
+        return f"gate: {{{self.scope}: [{self.path}]}}\n" + Ringfortd.config(self)
+
+    def guards_all(self, state):
+        return [s["path"] for s in state["scopes"] if not s["why"]] == [self.path]
+
+
+class FolderGate(ScopeGate):
+    """In a folder and all below it: nothing is remembered in the kernel."""
+
+    scope = "open"
+
+
+class WatchingYara(FolderGate):
+    """The bundled yara with its rules, shown each file that was written in a folder."""
+
+    act = "file.modify"
+
+    def __init__(self, stage, build, folder, path):
+        self.package = f"{stage}/usr/libexec/ringfort/solutions/yara"
+        self.n_shown = self.n_unshown = 0
+        super().__init__(stage, build, folder, path, 1)
+
+    def entry(self, i):
+        return f"  - name: yara\n    package: {self.package}\n    authorize: [{self.act}]\n"
+
+    def stop(self):
+        """What it was not shown by now is none of the storm's business."""
+        if self.process and self.process.poll() is None:
+            for solution in self.state()["solutions"]:
+                self.n_shown += solution["shown"]
+                self.n_unshown += solution["unshown"]
+        super().stop()
 
 
 def bind(pids, cpu):

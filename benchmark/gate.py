@@ -1,75 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gate - storms on file systems whose executions are decided, beside floors and peers."""
+"""Gate - storms on file systems whose executions are decided, beside floors and peers; then those in scopes."""
 import os
-import random
 
 import figures
 import peers
+import scopes
 from deciders import Gate, Responder, Unasked
-from say import progress, say
+from rounds import Places, key, run_rounds
+from say import say
 from scratch import Scratches
-from storms import ROLE_HEAD, Measured, Storms, cost, label, role_rows
+from storms import ROLE_HEAD, label, role_rows
 
 MAX_ROUNDS = 20  # of storms so long: minutes are enough
-MAX_SECONDS = 0.35
 N_SOLUTIONS = 3
 PLACES = {"disk": ["exec", "exec2"], "tmpfs": ["exec", "exec2"], "outside": ["open"]}
 TARGET_CACHED, TARGET_UNCACHED, TARGET_PEER = 1.07, 1.3, 0.7
 
 
-class Places:
-    """The same storms on both kinds of scratch file system, and where nobody decides anything."""
-
-    def __init__(self, options, scratches, outside):
-        seconds = min(options.seconds, MAX_SECONDS)
-        self.storms = {kind: Storms(options.build, scratch.path, seconds) for kind, scratch in scratches.items()}
-        self.storms["outside"] = outside
-
-    def run(self, place, workload):
-        return self.storms[place].storm(workload, "--seconds", str(self.storms["disk"].seconds))
-
-    def warm(self, place):
-        """So that what can be remembered is, of the storm's own files too."""
-        if place != "outside":
-            self.storms[place].storm("exec", "--ops", "20")
-
-
-def key(place, workload):
-    return f"{workload}, {place}"
-
-
-def run_subject(subject, names, places, measured):
-    try:
-        subject.start()
-        for place in names:
-            places.warm(place)
-            for workload in PLACES[place]:
-                before = cost(subject.pids())
-                told = places.run(place, workload)
-                measured.add(key(place, workload), subject.label, told, before, cost(subject.pids()))
-    finally:
-        subject.stop()
-
-
-def run_rounds(subjects, places, n_rounds, what):
-    measured = Measured()
-    for n in range(n_rounds):
-        progress(f"round {n + 1} of {n_rounds}: {what}")
-        for subject, names in random.sample(subjects, len(subjects)):
-            run_subject(subject, names, places, measured)
-    progress("")
-    return measured
+def steps(*places):
+    return [(place, workload) for place in places for workload in PLACES[place]]
 
 
 def make_subjects(options, folder, scratches):
     def floor(name, kind, place):
-        return label(Responder(options.build, kind, scratches[place]), name), [place]
+        return label(Responder(options.build, kind, scratches[place]), name), steps(place)
 
     gate = Gate(options.stage, options.build, f"{folder}/gate", scratches.values(), N_SOLUTIONS)
-    return [(label(Unasked(), "none"), list(PLACES)), (label(Unasked(), "none again"), list(PLACES)),
+    return [(label(Unasked(), "none"), steps(*PLACES)), (label(Unasked(), "none again"), steps(*PLACES)),
             floor("cached", "cached", "disk"), floor("cached again", "cached", "disk"),
             floor("allow", "allow", "tmpfs"), floor("mailbox", "mailbox", "tmpfs"),
-            floor("mailbox again", "mailbox", "tmpfs"), (label(gate, "ringfortd"), list(PLACES))]
+            floor("mailbox again", "mailbox", "tmpfs"), (label(gate, "ringfortd"), steps(*PLACES))]
 
 
 # ---- what came out --------------------------------------------------------------------------------
@@ -119,8 +79,8 @@ def run_peers(options, folder, scratches, places, result):
     if not found:
         return
     gate = Gate(options.stage, options.build, f"{folder}/beside", scratches.values(), N_SOLUTIONS)
-    subjects = [(label(Unasked(), "none"), ["disk"]), (label(Unasked(), "none again"), ["disk"]),
-                (label(gate, "ringfortd"), ["disk"])] + [(peer, ["disk"]) for peer in found]
+    subjects = [(label(Unasked(), "none"), steps("disk")), (label(Unasked(), "none again"), steps("disk")),
+                (label(gate, "ringfortd"), steps("disk"))] + [(peer, steps("disk")) for peer in found]
     measured = run_rounds(subjects, places, max(6, min(options.pairs, MAX_ROUNDS) // 3), "peers of the gate")
     rows, costs = [], []
     for workload in PLACES["disk"]:
@@ -145,7 +105,9 @@ def run(options, folder, outside, result):
     os.makedirs(folder)
     with Scratches(f"{folder}/scratch", options.build) as scratches:
         places = Places(options, scratches, outside)
-        show(run_rounds(make_subjects(options, folder, scratches), places, min(options.pairs, MAX_ROUNDS), "gate"), result)
+        n_rounds = min(options.pairs, MAX_ROUNDS)
+        show(run_rounds(make_subjects(options, folder, scratches), places, n_rounds, "gate"), result)
+        scopes.run(options, folder, scratches, places, n_rounds, result)
         if options.no_peers:
             say("leaving out the peers of the gate, as told")
         else:

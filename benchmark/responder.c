@@ -5,6 +5,7 @@
  *   responder allow FILE      lets everybody through who executes something on FILE's file system
  *   responder cached FILE     and marks each file, so that the kernel asks about it once
  *   responder mailbox FILE    lets through, each time, once another process has said so
+ *   responder allow-opens, cached-opens FILE      the same of whoever opens something
  *
  * The other process is asked over shared memory and a futex, and is passed nothing: neither a file nor a
  * word about it.  Nobody has a deadline, nothing is looked at, counted or kept.
@@ -38,6 +39,7 @@ struct mailbox {
 
 struct responder {
 	int group;
+	uint64_t asked; /* FAN_*_PERM */
 	bool cached;
 	struct mailbox *mailbox; /* NULL: nobody is asked */
 };
@@ -106,7 +108,7 @@ static void answer(const struct responder *responder, int fd)
 	if (write(responder->group, &response, sizeof(response)) < 0)
 		fail("an answer");
 	if (responder->cached)
-		fanotify_mark(responder->group, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, FAN_OPEN_EXEC_PERM, fd, NULL);
+		fanotify_mark(responder->group, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, responder->asked, fd, NULL);
 	close(fd);
 }
 
@@ -125,23 +127,45 @@ static _Noreturn void respond(const struct responder *responder)
 	}
 }
 
+static const struct kind {
+	const char *name;
+	uint64_t asked;
+	bool cached, mailbox;
+} kinds[] = {
+	{ "allow", FAN_OPEN_EXEC_PERM, false, false },
+	{ "cached", FAN_OPEN_EXEC_PERM, true, false },
+	{ "mailbox", FAN_OPEN_EXEC_PERM, false, true },
+	{ "allow-opens", FAN_OPEN_PERM, false, false },
+	{ "cached-opens", FAN_OPEN_PERM, true, false },
+};
+
+static const struct kind *find_kind(const char *name)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
+	const struct kind *kind = argc == 3 ? find_kind(argv[1]) : NULL;
 	struct responder responder = { .group = -1 };
 	pid_t decider = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (argc != 3 || (strcmp(argv[1], "allow") && strcmp(argv[1], "cached") && strcmp(argv[1], "mailbox"))) {
-		fprintf(stderr, "usage: responder allow|cached|mailbox FILE\n");
+	if (!kind) {
+		fprintf(stderr, "usage: responder allow|cached|mailbox|allow-opens|cached-opens FILE\n");
 		return 2;
 	}
-	responder.cached = strcmp(argv[1], "cached") == 0;
-	if (strcmp(argv[1], "mailbox") == 0)
+	responder.asked = kind->asked;
+	responder.cached = kind->cached;
+	if (kind->mailbox)
 		decider = start_decider(&responder);
 	responder.group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_UNLIMITED_QUEUE, O_RDONLY | O_CLOEXEC);
 	if (responder.group < 0)
 		fail("fanotify_init");
-	if (fanotify_mark(responder.group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN_EXEC_PERM, AT_FDCWD, argv[2]) < 0)
+	if (fanotify_mark(responder.group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, kind->asked, AT_FDCWD, argv[2]) < 0)
 		fail(argv[2]);
 	printf("ready %d\n", (int)decider);
 	fflush(stdout);

@@ -3,9 +3,11 @@
 
 Permission marks go on these alone, never on one that the machine lives on.
 """
+import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 
 IMAGE_BYTES = 64 << 20
 
@@ -17,8 +19,8 @@ class Scratch:
     this one, and finds no other.
     """
 
-    def __init__(self, folder, kind, build):
-        self.path, self.kind, self.mounted = f"{folder}/{kind}", kind, False
+    def __init__(self, folder, points, kind, build):
+        self.path, self.kind, self.mounted = f"{points}/{kind}", kind, False
         os.makedirs(self.path)
         if kind == "tmpfs":
             self.mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", self.path)
@@ -47,16 +49,21 @@ class Scratch:
 
 
 class Scratches:
-    """Both kinds, for the length of a with statement."""
+    """Both kinds, for the length of a with statement.
+
+    They are mounted below /tmp: the image is in a folder of /dev, where no scope may be.
+    """
 
     def __init__(self, folder, build):
         self.folder, self.build, self.made = folder, build, []
 
     def __enter__(self):
         os.makedirs(self.folder)
+        self.points = tempfile.mkdtemp(prefix="ringfort-bench.", dir="/tmp")
+        os.chmod(self.points, 0o755)
         try:
-            self.made = [Scratch(self.folder, "tmpfs", self.build)]
-            self.made.append(Scratch(self.folder, "disk", self.build))
+            self.made = [Scratch(self.folder, self.points, "tmpfs", self.build)]
+            self.made.append(Scratch(self.folder, self.points, "disk", self.build))
         except BaseException:
             self.__exit__()
             raise
@@ -65,3 +72,8 @@ class Scratches:
     def __exit__(self, *_):
         for scratch in self.made:
             scratch.unmount()
+            # Only the point: whatever could not be unmounted stays.
+            with contextlib.suppress(OSError):
+                os.rmdir(scratch.path)
+        with contextlib.suppress(OSError):
+            os.rmdir(self.points)

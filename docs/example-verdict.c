@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Example - a whole solution that decides: nothing is executed that others may write to.
+ * Example - a whole solution that decides: nothing is executed that others may write to, nor, where the operator
+ * asks it about opens too, opened.
  *
  *   cc -std=c99 -o example-verdict example-verdict.c $(pkg-config --cflags --libs libringfort)
  *
@@ -28,7 +29,7 @@ int main(void)
 	int r;
 
 	if (ringfort_client_open(&client) < 0 ||
-	    ringfort_client_authorize(client, 1u << RINGFORT_ACT_EXEC) < 0)
+	    ringfort_client_authorize(client, ringfort_client_authorizable(client)) < 0)
 		return 1;
 	wake.fd = ringfort_client_fd(client);
 	for (;;) {

@@ -60,6 +60,29 @@ class Guard(lib.Daemon):
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+class Scopes(Guard):
+    """A daemon that decides opens in folders, or on whole file systems; ready when they are marked."""
+
+    def __init__(self, solutions, folders=(), filesystems=(), deadline_ms=DEADLINE_MS, more="", **options):
+        self.n_scopes = len(folders) + len(filesystems)
+        text = (f"gate: {{open: {json.dumps(list(folders))}, open_filesystems: {json.dumps(list(filesystems))}, "
+                f"deadline_ms: {deadline_ms}{more}}}\n")
+        lib.Daemon.__init__(self, solutions, text, **options)
+
+    def wait_ready(self, seconds=20):
+        lib.Daemon.wait_ready(self, seconds)
+        names = [s.name for s in self.solutions if s.program in ("judge", "shown", "bundled")]
+        lib.wait_until(lambda: self.gate() and len(self.gate()["scopes"]) == self.n_scopes and
+                       all((self.voice(n) or {}).get("acts") for n in names), seconds,
+                       lambda: f"the gate: {self.gate()}; {self.tail()}")
+
+    def scope(self, path):
+        return next(s for s in self.gate()["scopes"] if s["path"] == path)
+
+    def said(self, name):
+        return next(s for s in json.loads(self.cli("status", "--json").stdout)["solutions"] if s["name"] == name)["said"]
+
+
 class Scratch:
     """A file system of its own, mounted in a folder of the test."""
 
@@ -103,6 +126,24 @@ class Scratch:
             file.write(text)
         os.chmod(path, mode)
         return path
+
+
+def write(path, text="x\n", mode=0o644):
+    with open(path, "w") as file:
+        file.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+def opens(path, how="rb"):
+    """True or False; fails when it hangs."""
+    process = subprocess.Popen(["python3", "-c", f"import sys\ntry: open(sys.argv[1], '{how}').close()\n"
+                                "except PermissionError: sys.exit(13)", path])
+    try:
+        return {0: True, 13: False}[process.wait(PATIENCE)]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise lib.Failure(f"an open of {path} hangs")
 
 
 def start(*command, **options):

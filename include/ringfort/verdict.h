@@ -24,6 +24,9 @@
  *   }
  *
  * Do not start programs or wait for other processes before you answer: they might wait for you.
+ *
+ * Nobody waits for what is shown (RINGFORT_ACT_MODIFY).  Keep it, with a copy of its request, and take the
+ * next ones: no more is shown than can be kept, and a request for which somebody waits is never behind it.
  */
 #ifndef RINGFORT_VERDICT_H
 #define RINGFORT_VERDICT_H

@@ -2,10 +2,13 @@
 /* Live - see live.h; what becomes of a verdict's event is in tell.c. */
 #include "live.h"
 
+#include "backlog.h"
 #include "known.h"
 #include "recent.h"
 #include "scan.h"
 #include "tell.h"
+#include "told.h"
+#include "written.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +21,9 @@ struct live {
 	struct rules *rules;
 	struct known *known;
 	struct recent *recent;
+	struct backlog *backlog;
+	struct written *written;
+	struct told_files told;
 	/* An answer that did not fit the mailbox. */
 	struct {
 		bool waits;
@@ -35,6 +41,10 @@ int live_new(struct live **ret, struct ringfort_client *client)
 
 	if (!r)
 		r = recent_new(&live->recent);
+	if (!r)
+		r = backlog_new(&live->backlog);
+	if (!r)
+		r = written_new(&live->written);
 	if (r < 0)
 		return r;
 	live->client = client;
@@ -49,6 +59,8 @@ struct live *live_free(struct live *live)
 	rules_free(live->rules);
 	known_free(live->known);
 	recent_free(live->recent);
+	backlog_free(live->backlog);
+	written_free(live->written);
 	free(live);
 	return NULL;
 }
@@ -74,7 +86,7 @@ struct live_counts live_counts(const struct live *live)
 {
 	struct live_counts counts = live->counts;
 
-	counts.n_untold += recent_forgotten(live->recent);
+	counts.n_untold += recent_forgotten(live->recent) + written_forgotten(live->written);
 	return counts;
 }
 
@@ -147,6 +159,9 @@ static uint64_t stop_before(uint64_t deadline_ns)
 {
 	uint64_t now = monotonic_ns();
 
+	/* Nobody waits. */
+	if (!deadline_ns)
+		return UINT64_MAX;
 	return deadline_ns > now ? deadline_ns - (deadline_ns - now) / 4 : 0;
 }
 
@@ -231,6 +246,15 @@ static int answer_one(struct live *live, const struct ringfort_request *request)
 	return send(live);
 }
 
+/* Room is made where the client gives us more than it says that it does. */
+static int keep(struct live *live, const struct ringfort_request *request)
+{
+	if (backlog_full(live->backlog))
+		live_scan(live);
+	backlog_put(live->backlog, request, monotonic_ns());
+	return 0;
+}
+
 int live_answer(struct live *live)
 {
 	const struct ringfort_request *request;
@@ -240,7 +264,7 @@ int live_answer(struct live *live)
 		r = ringfort_client_next_request(live->client, &request);
 		if (r <= 0)
 			break;
-		r = answer_one(live, request);
+		r = request->act == RINGFORT_ACT_MODIFY ? keep(live, request) : answer_one(live, request);
 	}
 	if (r == -EAGAIN)
 		return 1;
@@ -248,16 +272,114 @@ int live_answer(struct live *live)
 	return r == -EACCES ? 0 : r;
 }
 
+/* ---- files that were written to ------------------------------------------------------------ */
+
+/* Nobody's act depends on how it was when it was shown: what counts is how it is. */
+static struct ringfort_request as_it_is(const struct ringfort_request *shown)
+{
+	struct ringfort_request request = *shown;
+	struct stat status;
+
+	if (shown->fd < 0 || fstat(shown->fd, &status) < 0)
+		return request;
+	request.file_size = (uint64_t)status.st_size;
+	request.ctime_ns = (int64_t)status.st_ctim.tv_sec * 1000000000 + status.st_ctim.tv_nsec;
+	request.mode = status.st_mode;
+	request.uid = status.st_uid;
+	return request;
+}
+
+static bool is_news(struct live *live, const struct ringfort_request *request, const struct result *result)
+{
+	const struct told_file file = { .dev = request->dev, .ino = request->ino, .size = request->file_size,
+					.ctime_ns = request->ctime_ns, .content = result->content };
+
+	if (result_is_told(result))
+		return told_is_new(&live->told, &file);
+	told_forget(&live->told, &file);
+	return false;
+}
+
+static void tell_written(struct live *live, const struct ringfort_event *event,
+			 const struct recent_verdict *verdict)
+{
+	live->counts.n_untold += event ? tell(live->client, event, verdict) : 1;
+}
+
+static void look_into(struct live *live, const struct ringfort_request *shown, uint64_t shown_ns)
+{
+	struct ringfort_request request = as_it_is(shown);
+	struct question question = look_at(&request);
+	_cleanup_(result_unrefp) struct result *result = find_or_scan(live, &question);
+	struct recent_verdict verdict = { .at_ns = shown_ns, .dev = shown->dev, .ino = shown->ino,
+					  .pid = shown->pid, .lost = shown->flags & RINGFORT_REQUEST_LOST,
+					  .result = result };
+	const struct ringfort_event *event;
+
+	live->counts.n_shown++;
+	live->counts.n_lost += verdict.lost;
+	strncpy(verdict.path, shown->path, sizeof(verdict.path) - 1);
+	if (!result) {
+		live->counts.n_untold++;
+	} else if (is_news(live, &request, result) || verdict.lost) {
+		event = written_verdict(live->written, &verdict);
+		if (event)
+			tell_written(live, event, &verdict);
+	} else {
+		written_nothing(live->written, &verdict);
+	}
+}
+
+bool live_scan(struct live *live)
+{
+	uint64_t shown_ns;
+	const struct ringfort_request *shown = backlog_take(live->backlog, &shown_ns);
+
+	if (!shown)
+		return false;
+	look_into(live, shown, shown_ns);
+	/* It gives the file back; where ringfortd is gone, the loop sees it soon. */
+	ringfort_client_answer(live->client, shown->id, RINGFORT_VERDICT_ALLOW, 0);
+	return true;
+}
+
 /* ---- events ------------------------------------------------------------------------------- */
 
-static void look(struct live *live, const struct ringfort_event *event)
+static void look_at_exec(struct live *live, const struct ringfort_event *event)
 {
 	struct recent_verdict verdict;
 
-	if (!ringfort_as_process_exec(event))
-		return;
 	while (recent_take(live->recent, event->process.pid, event->monotonic_ns, &verdict)) {
 		live->counts.n_untold += tell(live->client, event, &verdict);
+		result_unref(verdict.result);
+	}
+}
+
+static void look_at_write(struct live *live, const struct ringfort_event *event)
+{
+	struct recent_verdict verdict;
+
+	if (!written_event(live->written, event, &verdict))
+		return;
+	tell_written(live, event, &verdict);
+	result_unref(verdict.result);
+}
+
+static void look(struct live *live, const struct ringfort_event *event)
+{
+	if (ringfort_as_process_exec(event))
+		look_at_exec(live, event);
+	else if (ringfort_as_file_modify(event))
+		look_at_write(live, event);
+}
+
+static void tell_overdue(struct live *live)
+{
+	const struct ringfort_event *event;
+	struct recent_verdict verdict;
+
+	while (written_overdue(live->written, monotonic_ns(), &verdict, &event)) {
+		tell_written(live, event, &verdict);
 		result_unref(verdict.result);
 	}
 }
@@ -267,6 +389,7 @@ int live_read(struct live *live)
 	const struct ringfort_event *event;
 	int r = 0;
 
+	tell_overdue(live);
 	for (size_t i = 0; i < LIVE_MAX_TURN; i++) {
 		r = ringfort_client_next(live->client, &event);
 		if (r <= 0)

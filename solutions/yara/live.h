@@ -2,8 +2,11 @@
 /*
  * Live - the solution at work: requests become answers, and events of what was answered, findings.
  *
- * Owns the rules in use, what is known of files, and the verdicts that await their events; the client is
- * the caller's.
+ * Files that were written to are only shown: nobody waits for them.  They are kept until there is nothing else
+ * to do, one is scanned at a time, and what is found in them becomes a finding with the event of the write.
+ *
+ * Owns the rules in use, what is known of files, what is kept, and the verdicts that await their events; the
+ * client is the caller's.
  */
 #ifndef YARA_LIVE_H
 #define YARA_LIVE_H
@@ -27,12 +30,15 @@ void live_use(struct live *live, struct rules **rules);
 const struct rules *live_rules(const struct live *live);
 
 /**
- * live_answer() - all requests that are there
+ * live_answer() - all requests that are there, but for files that were shown: those are kept
  *
  * Return: 0; 1 the mailbox is full, call it again soon: no request is taken before the last one has
  *         its answer; -EPIPE ringfortd is gone; another negative errno.
  */
 int live_answer(struct live *live);
+
+/** live_scan() - one of the files that were shown.  Return: was there one? */
+bool live_scan(struct live *live);
 
 /**
  * live_read() - at most LIVE_MAX_TURN events
@@ -46,6 +52,8 @@ struct live_counts {
 	uint64_t n_denied;
 	uint64_t n_scanned;   /* the others were known, or could not be */
 	uint64_t n_eventless; /* of what was found in opened files no event tells, so no finding */
+	uint64_t n_shown;     /* files that were written to */
+	uint64_t n_lost;      /* times that more was written than could be shown */
 	uint64_t n_untold;    /* findings that did not fit the mailbox, or whose event did not come in time */
 };
 

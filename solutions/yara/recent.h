@@ -24,6 +24,7 @@ struct recent_verdict {
 	uint64_t at_ns; /* CLOCK_MONOTONIC; 0: an empty place */
 	uint64_t dev, ino;
 	uint32_t pid;
+	bool lost; /* more was written before than could be shown */
 	struct result *result;
 	char path[RECENT_MAX_PATH];
 };

@@ -51,6 +51,7 @@ struct result {
 	bool deny;
 	bool changed;   /* the file did, while it was read */
 	bool cut_short; /* out of time because of others: another time it may end well */
+	uint64_t content; /* where something matches, a hash of what was scanned */
 	const char *detail; /* of a failure, else "" */
 	struct match *matches; /* the one of most weight first */
 	size_t n_matches, max_matches;

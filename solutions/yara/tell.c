@@ -29,11 +29,13 @@ static bool is_script(const struct ringfort_event *event, const struct ringfort_
 	return script->ino ? is_file(script, verdict) : !strcmp(ringfort_string(event, script->path), verdict->path);
 }
 
-/* What became of the file that was asked about; NULL: nothing that is worth telling. */
+/* What became of the file that was looked at; NULL: nothing that is worth telling. */
 static const char *outcome_of(const struct ringfort_event *event, const struct recent_verdict *verdict)
 {
 	const struct ringfort_process_exec *exec = ringfort_as_process_exec(event);
 
+	if (!exec)
+		return "written";
 	if (exec->error)
 		return verdict->result->deny && exec->error == EPERM ? "refused" : NULL;
 	if (is_file(&exec->file, verdict) || is_script(event, &exec->script, verdict))
@@ -86,7 +88,8 @@ static int tell_not_scanned(const struct telling *telling)
 		.level = result->outcome == OUTCOME_TOO_LARGE ? RINGFORT_LEVEL_LOW : RINGFORT_LEVEL_MEDIUM,
 		.event = telling->event,
 		.rule_id = TELL_NOT_SCANNED_ID,
-		.title = "Execution of a file that was not scanned",
+		.title = ringfort_as_process_exec(telling->event) ? "Execution of a file that was not scanned" :
+								    "Write to a file that was not scanned",
 		.matched = matched,
 		.count = 1,
 	};
@@ -95,6 +98,26 @@ static int tell_not_scanned(const struct telling *telling)
 	add(&finding, matched, "outcome", telling->outcome);
 	add(&finding, matched, "reason", outcome_text(result->outcome));
 	add(&finding, matched, "detail", result->detail);
+	return ringfort_client_report(telling->client, &finding);
+}
+
+/* Of the others nothing is known but that there were some: this file is the first one shown after them. */
+static int tell_lost(const struct telling *telling)
+{
+	struct ringfort_matched matched[MAX_MATCHED];
+	struct ringfort_finding finding = {
+		.size = sizeof(finding),
+		.level = RINGFORT_LEVEL_MEDIUM,
+		.event = telling->event,
+		.rule_id = TELL_NOT_SCANNED_ID,
+		.title = "Writes to files that were not scanned",
+		.matched = matched,
+		.count = 1,
+	};
+
+	add(&finding, matched, "before", telling->verdict->path);
+	add(&finding, matched, "outcome", telling->outcome);
+	add(&finding, matched, "reason", "more was written than could be looked at");
 	return ringfort_client_report(telling->client, &finding);
 }
 
@@ -110,6 +133,8 @@ size_t tell(struct ringfort_client *client, const struct ringfort_event *event,
 		return 0;
 	if (result->n_more)
 		snprintf(telling.others, sizeof(telling.others), "%zu more rules match", result->n_more);
+	if (verdict->lost)
+		n_untold += tell_lost(&telling) < 0;
 	if (result->outcome != OUTCOME_SCANNED)
 		n_untold += tell_not_scanned(&telling) < 0;
 	for (size_t i = 0; i < result->n_matches; i++)

@@ -13,7 +13,7 @@
  * tell() - report it, if it is worth it: a finding for each rule, or one that says why it was not scanned
  *
  * It is not when what would have been let pass failed for another reason: then nothing ran.
- * The event is a process.exec.
+ * The event is a process.exec or a file.modify.
  *
  * Return: how many findings could not be reported.
  */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Test-live - from requests to answers, and from events to findings; the client is ours */
+#include "backlog.h"
 #include "live.h"
 #include "recent.h"
 #include "test-support.h"
+#include "written.h"
 
 #include <errno.h>
 
@@ -513,6 +515,281 @@ static void events_are_read_in_turns(void **state)
 	take_down(&setup);
 }
 
+/* ---- files that were written to ------------------------------------------------------------ */
+
+#define WRITTEN "Bad 3 bad|file=/opt/x|outcome=written|action=deny|strings=0x0:$a|source=r.yar\n"
+
+struct write_record {
+	struct ringfort_event event;
+	struct ringfort_file_modify modify;
+	char path[16];
+};
+
+/* Process 42 has closed the file; without a number when it was gone before it was named. */
+static struct write_record write_event(uint64_t ino)
+{
+	return (struct write_record){ .event = { .size = sizeof(struct write_record), .type = ringfort_type_file_modify,
+						 .monotonic_ns = monotonic_ns(), .process = { .pid = 42 } },
+				      .modify = { .file = { .dev = ino ? 1 : 0, .ino = ino,
+							    .path = { offsetof(struct write_record, path), 6 } } },
+				      .path = "/opt/x" };
+}
+
+/* The file of ask(), with this text, is shown and scanned. */
+static void show(struct setup *setup, const char *text, uint32_t flags)
+{
+	struct ringfort_request *request = ask(setup, text);
+
+	request->act = RINGFORT_ACT_MODIFY;
+	request->deadline_ns = 0;
+	request->flags = flags;
+	setup->client.findings[0] = 0;
+	assert_string_equal(answers(setup), "");
+	assert_true(live_scan(setup->live));
+	assert_false(live_scan(setup->live));
+}
+
+static const char *write_findings(struct setup *setup, const struct write_record *record)
+{
+	setup->client.findings[0] = 0;
+	setup->client.events[setup->client.n_events++] = &record->event;
+	assert_int_equal(live_read(setup->live), 0);
+	return setup->client.findings;
+}
+
+static void what_was_written_is_told_when_its_event_came_before_it_was_scanned(void **state)
+{
+	struct write_record record = write_event(2);
+	struct setup setup;
+
+	set_up(&setup, RULES, NULL);
+	assert_string_equal(write_findings(&setup, &record), "");
+	/* what the client returned is its own again */
+	memset(&record, 0xff, sizeof(record));
+	show(&setup, "bad", 0);
+	assert_string_equal(setup.client.findings, WRITTEN);
+	assert_string_equal(setup.client.answers, "1:allow ");
+	assert_int_equal(live_counts(setup.live).n_shown, 1);
+	assert_int_equal(live_counts(setup.live).n_asked, 0);
+	take_down(&setup);
+}
+
+static void what_was_written_is_told_when_its_event_comes_after_it_was_scanned(void **state)
+{
+	struct write_record record, other;
+	struct setup setup;
+
+	set_up(&setup, RULES, NULL);
+	show(&setup, "bad", 0);
+	assert_string_equal(setup.client.findings, "");
+	/* of another file, of another process */
+	other = write_event(3);
+	assert_string_equal(write_findings(&setup, &other), "");
+	other = write_event(2);
+	other.event.process.pid = 43;
+	assert_string_equal(write_findings(&setup, &other), "");
+	record = write_event(2);
+	assert_string_equal(write_findings(&setup, &record), WRITTEN);
+	assert_string_equal(write_findings(&setup, &record), "");
+	take_down(&setup);
+}
+
+static void a_file_that_is_gone_is_known_by_its_path(void **state)
+{
+	struct write_record record = write_event(0);
+	struct setup setup;
+
+	set_up(&setup, RULES, NULL);
+	write_findings(&setup, &record);
+	ask(&setup, "bad")->act = RINGFORT_ACT_MODIFY;
+	setup.client.requests[0].path = "/opt/x (deleted)";
+	answers(&setup);
+	assert_true(live_scan(setup.live));
+	assert_non_null(strstr(setup.client.findings, "|file=/opt/x (deleted)|outcome=written|"));
+	take_down(&setup);
+}
+
+static void one_content_is_told_once_and_another_again(void **state)
+{
+	struct write_record record = write_event(2);
+	struct setup setup;
+
+	set_up(&setup, RULES, NULL);
+	write_findings(&setup, &record);
+	show(&setup, "bad", 0);
+	assert_string_equal(setup.client.findings, WRITTEN);
+	/* closed once more, by somebody who wrote nothing */
+	write_findings(&setup, &record);
+	setup.client.requests[setup.client.n_requests] = setup.client.requests[0];
+	setup.client.requests[setup.client.n_requests++].id = 7;
+	assert_string_equal(answers(&setup), "");
+	assert_true(live_scan(setup.live));
+	assert_string_equal(setup.client.findings, "");
+	/* clean, then as it was */
+	write_findings(&setup, &record);
+	show(&setup, "fine", 0);
+	assert_string_equal(setup.client.findings, "");
+	write_findings(&setup, &record);
+	show(&setup, "bad", 0);
+	assert_string_equal(setup.client.findings, WRITTEN);
+	assert_int_equal(live_counts(setup.live).n_untold, 0);
+	take_down(&setup);
+}
+
+static void what_finds_no_event_is_counted(void **state)
+{
+	struct setup setup;
+
+	set_up(&setup, RULES, NULL);
+	show(&setup, "bad", 0);
+	assert_int_equal(live_read(setup.live), 0);
+	assert_int_equal(live_counts(setup.live).n_untold, 0);
+	sleep(WRITTEN_SECONDS + 1);
+	assert_int_equal(live_read(setup.live), 0);
+	assert_int_equal(live_counts(setup.live).n_untold, 1);
+	take_down(&setup);
+}
+
+static void the_event_of_an_earlier_write_is_taken_when_no_other_comes(void **state)
+{
+	struct write_record old = write_event(2), record;
+	struct setup setup;
+
+	set_up(&setup, RULES, NULL);
+	old.event.monotonic_ns -= 2 * WRITTEN_FRESH_NS;
+	write_findings(&setup, &old);
+	show(&setup, "bad", 0);
+	assert_string_equal(setup.client.findings, "");
+	record = write_event(2);
+	assert_string_equal(write_findings(&setup, &record), WRITTEN);
+	/* and now none comes */
+	record.event.monotonic_ns -= 2 * WRITTEN_FRESH_NS;
+	write_findings(&setup, &record);
+	show(&setup, "bad!", 0);
+	assert_string_equal(setup.client.findings, "");
+	sleep(WRITTEN_SECONDS + 1);
+	assert_int_equal(live_read(setup.live), 0);
+	assert_string_equal(setup.client.findings, WRITTEN);
+	assert_int_equal(live_counts(setup.live).n_untold, 0);
+	take_down(&setup);
+}
+
+static void what_was_written_and_not_scanned_is_told(void **state)
+{
+	struct write_record record = write_event(2);
+	struct setup setup;
+
+	set_up(&setup, RULES, "max_file_mb: 1\n");
+	write_findings(&setup, &record);
+	ask(&setup, "bad")->act = RINGFORT_ACT_MODIFY;
+	assert_int_equal(ftruncate(setup.fd, 2 << 20), 0);
+	answers(&setup);
+	live_scan(setup.live);
+	assert_string_equal(setup.client.findings,
+			    "not-scanned 1 Write to a file that was not scanned|file=/opt/x|outcome=written|"
+			    "reason=it is larger than max_file_mb\n");
+	setup.client.findings[0] = 0;
+	write_findings(&setup, &record);
+	ask(&setup, "bad")->act = RINGFORT_ACT_MODIFY;
+	setup.client.requests[1].fd = -1;
+	answers(&setup);
+	live_scan(setup.live);
+	assert_non_null(strstr(setup.client.findings, "|reason=the file was not handed over\n"));
+	take_down(&setup);
+}
+
+static void files_that_were_never_shown_are_told_with_the_next(void **state)
+{
+	struct write_record record = write_event(2);
+	struct setup setup;
+
+	set_up(&setup, RULES, NULL);
+	write_findings(&setup, &record);
+	show(&setup, "fine", RINGFORT_REQUEST_LOST);
+	assert_string_equal(setup.client.findings,
+			    "not-scanned 2 Writes to files that were not scanned|before=/opt/x|outcome=written|"
+			    "reason=more was written than could be looked at\n");
+	assert_int_equal(live_counts(setup.live).n_lost, 1);
+	take_down(&setup);
+}
+
+static void who_waits_is_answered_before_what_was_only_shown_is_scanned(void **state)
+{
+	struct setup setup;
+
+	set_up(&setup, RULES, NULL);
+	ask(&setup, "bad")->act = RINGFORT_ACT_MODIFY;
+	ask_again(&setup);
+	ask_again(&setup)->act = RINGFORT_ACT_OPEN;
+	assert_string_equal(answers(&setup), "3:deny ");
+	assert_int_equal(n_scanned(&setup), 1);
+	assert_true(live_scan(setup.live));
+	assert_string_equal(setup.client.answers, "3:deny 1:allow ");
+	assert_true(live_scan(setup.live));
+	assert_false(live_scan(setup.live));
+	assert_string_equal(setup.client.answers, "3:deny 1:allow 2:allow ");
+	take_down(&setup);
+}
+
+static void a_file_of_roots_that_was_scanned_when_it_was_written_is_known_when_it_is_executed(void **state)
+{
+	struct setup setup;
+
+	set_up(&setup, RULES, NULL);
+	show(&setup, "fine", 0);
+	/* the file of the setup may be another's */
+	ask_again(&setup)->act = RINGFORT_ACT_EXEC;
+	setup.client.requests[1].deadline_ns = monotonic_ns() + 60000000000;
+	assert_string_equal(answers(&setup), "2:allow,remember ");
+	assert_int_equal(n_scanned(&setup), geteuid() ? 2 : 1);
+	/* by whom others can write to it, it is looked at again */
+	ask(&setup, "fine")->act = RINGFORT_ACT_MODIFY;
+	assert_int_equal(fchmod(setup.fd, 0666), 0);
+	answers(&setup);
+	assert_true(live_scan(setup.live));
+	ask_again(&setup)->act = RINGFORT_ACT_EXEC;
+	setup.client.requests[3].mode |= S_IWOTH;
+	answers(&setup);
+	assert_int_equal(n_scanned(&setup), geteuid() ? 4 : 3);
+	take_down(&setup);
+}
+
+static void events_that_nobody_asks_for_make_room_for_later_ones(void **state)
+{
+	struct write_record record = write_event(1);
+	struct recent_verdict verdict = { .dev = 1, .ino = 2, .pid = 42, .path = "/opt/x" };
+	struct written *written;
+
+	assert_int_equal(written_new(&written), 0);
+	verdict.at_ns = monotonic_ns();
+	verdict.result = result_new(1);
+	/* of one file the last is kept, and 2 is the oldest of as many as there is room for */
+	for (size_t i = 0; i < 2 * WRITTEN_MAX_EVENTS; i++)
+		assert_false(written_event(written, &record.event, &verdict));
+	for (uint64_t ino = 2; ino < 2 + WRITTEN_MAX_EVENTS; ino++) {
+		record.modify.file.ino = ino;
+		assert_false(written_event(written, &record.event, &verdict));
+	}
+	assert_non_null(written_verdict(written, &verdict));
+	/* in the place of 2, and then in that of 3 */
+	for (uint64_t ino = 900000; ino < 900002; ino++) {
+		record.modify.file.ino = ino;
+		assert_false(written_event(written, &record.event, &verdict));
+	}
+	verdict.ino = 3;
+	assert_null(written_verdict(written, &verdict));
+	assert_int_equal(verdict.result->n_users, 2);
+	/* verdicts likewise */
+	for (uint64_t i = 0; i < WRITTEN_MAX_VERDICTS; i++) {
+		verdict.ino = 1000000 + i;
+		assert_null(written_verdict(written, &verdict));
+	}
+	assert_int_equal(written_forgotten(written), 1);
+	written_free(written);
+	assert_int_equal(verdict.result->n_users, 1);
+	result_unref(verdict.result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -534,6 +811,17 @@ int main(void)
 		cmocka_unit_test(earlier_events_others_and_those_of_the_selftest_are_no_findings),
 		cmocka_unit_test(what_could_not_be_told_is_counted),
 		cmocka_unit_test(events_are_read_in_turns),
+		cmocka_unit_test(what_was_written_is_told_when_its_event_came_before_it_was_scanned),
+		cmocka_unit_test(what_was_written_is_told_when_its_event_comes_after_it_was_scanned),
+		cmocka_unit_test(a_file_that_is_gone_is_known_by_its_path),
+		cmocka_unit_test(one_content_is_told_once_and_another_again),
+		cmocka_unit_test(what_finds_no_event_is_counted),
+		cmocka_unit_test(the_event_of_an_earlier_write_is_taken_when_no_other_comes),
+		cmocka_unit_test(what_was_written_and_not_scanned_is_told),
+		cmocka_unit_test(files_that_were_never_shown_are_told_with_the_next),
+		cmocka_unit_test(who_waits_is_answered_before_what_was_only_shown_is_scanned),
+		cmocka_unit_test(a_file_of_roots_that_was_scanned_when_it_was_written_is_known_when_it_is_executed),
+		cmocka_unit_test(events_that_nobody_asks_for_make_room_for_later_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

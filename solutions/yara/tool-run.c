@@ -23,6 +23,7 @@
 #define LONGEST_WAIT_MS 1000
 #define PATIENCE_MS 5000 /* with hooks that are to be attached */
 #define FULL_WAIT_MS 2 /* until the mailbox is tried again */
+#define PATIENT_TURNS 16 /* of events, while a file waits to be scanned for which nobody waits */
 #define MAX_DATA_MB 448 /* below memory_mb of the manifest */
 
 enum {
@@ -114,7 +115,7 @@ static int say_state(struct solution *solution)
 {
 	const struct rules *rules = live_rules(solution->live);
 	struct live_counts counts = live_counts(solution->live);
-	char untold[64] = "", eventless[64] = "", line[512];
+	char untold[64] = "", eventless[64] = "", lost[80] = "", line[512];
 
 	if (counts.n_untold)
 		snprintf(untold, sizeof(untold), "; %llu findings could not be reported",
@@ -122,10 +123,13 @@ static int say_state(struct solution *solution)
 	if (counts.n_eventless)
 		snprintf(eventless, sizeof(eventless), "; found something in %llu opened files",
 			 (unsigned long long)counts.n_eventless);
-	snprintf(line, sizeof(line), "%zu rules, %zu of them deny, %zu refused%s%s%s%s%s", rules_count(rules),
+	if (counts.n_lost)
+		snprintf(lost, sizeof(lost), "; %llu times more was written than it could look at",
+			 (unsigned long long)counts.n_lost);
+	snprintf(line, sizeof(line), "%zu rules, %zu of them deny, %zu refused%s%s%s%s%s%s", rules_count(rules),
 		 rules_count_denying(rules), rules_refused(rules),
 		 solution->is_asked ? "" : "; the operator does not let it decide on process.exec", untold,
-		 eventless, rules_refused(rules) ? ": " : "",
+		 eventless, lost, rules_refused(rules) ? ": " : "",
 		 rules_refused(rules) ? solution->first_reason : "");
 	solution->told = counts;
 	return ringfort_client_say(solution->client, line);
@@ -163,19 +167,28 @@ static int start(struct solution *solution)
 
 /* ---- the loop ----------------------------------------------------------------------------- */
 
+/* Each write of the host is an event: only where what is written is shown. */
+static uint64_t wanted_types(uint32_t acts)
+{
+	uint64_t types = 1ull << ringfort_type_process_exec;
+
+	return acts & 1u << RINGFORT_ACT_MODIFY ? types | 1ull << ringfort_type_file_modify : types;
+}
+
 /* First the events, and until they come, so that none of a denied execution is missed. */
 static int ask_to_be_asked(struct solution *solution)
 {
-	uint32_t acts = 1u << RINGFORT_ACT_EXEC | 1u << RINGFORT_ACT_OPEN;
-	int r = ringfort_client_subscribe(solution->client, 1ull << ringfort_type_process_exec);
+	uint32_t acts = 1u << RINGFORT_ACT_EXEC | 1u << RINGFORT_ACT_OPEN | 1u << RINGFORT_ACT_MODIFY;
+	int r;
 
+	acts &= ringfort_client_authorizable(solution->client);
+	r = ringfort_client_subscribe(solution->client, wanted_types(acts));
 	if (r < 0)
 		return r;
 	r = ringfort_client_barrier(solution->client, PATIENCE_MS);
 	/* Better a verdict without a finding than none. */
 	if (r < 0 && r != -ETIMEDOUT)
 		return r;
-	acts &= ringfort_client_authorizable(solution->client);
 	solution->is_asked = acts & 1u << RINGFORT_ACT_EXEC;
 	return acts ? ringfort_client_authorize(solution->client, acts) : 0;
 }
@@ -184,22 +197,28 @@ static void say_changes(struct solution *solution)
 {
 	struct live_counts counts = live_counts(solution->live), told = solution->told;
 
-	if ((counts.n_untold != told.n_untold || counts.n_eventless != told.n_eventless) &&
+	if ((counts.n_untold != told.n_untold || counts.n_eventless != told.n_eventless ||
+	     counts.n_lost != told.n_lost) &&
 	    say_state(solution) < 0)
 		solution->told = told;
 }
 
-/* Requests are looked at before each turn of events.  Return: 0; 1 the mailbox is full; -errno. */
+/*
+ * Requests are looked at before each turn of events, and before each file that was only shown: somebody who
+ * waits does so for one scan at most.  Return: 0; 1 the mailbox is full; -errno.
+ */
 static int work(struct solution *solution)
 {
-	int more, full;
+	int more, full, n_turns = 0;
+	bool scanned;
 
 	do {
 		full = live_answer(solution->live);
 		if (full < 0)
 			return full;
 		more = live_read(solution->live);
-	} while (more > 0 && !stopping);
+		scanned = (more == 0 || ++n_turns % PATIENT_TURNS == 0) && live_scan(solution->live);
+	} while ((more > 0 || scanned) && !stopping);
 	return more < 0 ? more : full;
 }
 

@@ -54,6 +54,8 @@ struct gate {
 		bool paused;        /* nobody looks at its events: the solution has no room, or is not there */
 		bool lost;          /* something was not shown, and the solution does not know yet */
 		uint64_t paused_ns;
+		uint64_t given_back; /* see voter_given_back() */
+		uint64_t moved_ns;   /* when that was another number last, of this pause */
 	} shown[DECISION_VOICES];
 	uint64_t n_shown; /* in ids of what is shown */
 	uint64_t now_ns;

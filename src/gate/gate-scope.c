@@ -4,8 +4,9 @@
  *
  * A scope has a group of its own, so that a question tells by where it comes from who is to be asked.  What
  * was written is told by a group for each solution: its events wait in the kernel while that solution has
- * no room, and keep no other waiting.  They hold their file system mounted, hence not for longer than
- * PATIENCE_NS: then they are given up, counted, and the solution is told that there were some.
+ * no room, and keep no other waiting.  They hold their file system mounted, hence not for long: when the
+ * solution gives nothing back for PATIENCE_NS, or has no room for MOST_PATIENCE_NS, they are given up,
+ * counted, and it is told that there were some.
  */
 #include "gate/gate-internal.h"
 
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #define PATIENCE_NS 1000000000ull
+#define MOST_PATIENCE_NS (30 * PATIENCE_NS) /* it looks at large files: that is slow, and is work */
 #define SHOWN_A_TURN 16u    /* openers wait meanwhile */
 #define GIVEN_UP_A_TURN 512 /* a few times a second */
 
@@ -146,6 +148,15 @@ static void unshown(struct gate *gate, uint32_t slot)
 	gate->numbers->voices[slot].n_unshown++;
 }
 
+/* By its number alone, as nobody waits: what the kernel closes (nfsd, a late fput) is shown too. */
+static bool is_own(const struct gate *gate, uint32_t pid)
+{
+	for (uint32_t i = 0; i < gate->n_own; i++)
+		if (gate->own[i] == pid)
+			return true;
+	return false;
+}
+
 static void show_one(struct gate *gate, uint32_t slot, const struct fan_event *event)
 {
 	struct shown *shown = &gate->shown[slot];
@@ -153,7 +164,7 @@ static void show_one(struct gate *gate, uint32_t slot, const struct fan_event *e
 					.path = &gate->path };
 	struct file file;
 
-	if (gate_is_ours(gate, event->pid) || file_read(&file, event->fd) < 0 || !S_ISREG(file.mode))
+	if (is_own(gate, event->pid) || file_read(&file, event->fd) < 0 || !S_ISREG(file.mode))
 		return;
 	file_path(&gate->path, gate->names, event->fd);
 	asked.file = &file;
@@ -192,7 +203,8 @@ static void pause_shown(struct gate *gate, uint32_t slot)
 
 	epoll_ctl(gate->epoll_fd, EPOLL_CTL_DEL, shown->group, NULL);
 	shown->paused = true;
-	shown->paused_ns = gate->now_ns;
+	shown->paused_ns = shown->moved_ns = gate->now_ns;
+	shown->given_back = voter_given_back(gate->voters[slot]);
 }
 
 void gate_show(struct gate *gate, uint32_t slot)
@@ -217,6 +229,17 @@ static void give_up(struct gate *gate, uint32_t slot)
 	}
 }
 
+static bool has_patience(struct gate *gate, uint32_t slot)
+{
+	struct shown *shown = &gate->shown[slot];
+	uint64_t given_back = voter_given_back(gate->voters[slot]);
+
+	if (given_back != shown->given_back)
+		shown->moved_ns = gate->now_ns;
+	shown->given_back = given_back;
+	return gate->now_ns - shown->moved_ns <= PATIENCE_NS && gate->now_ns - shown->paused_ns <= MOST_PATIENCE_NS;
+}
+
 void gate_show_again(struct gate *gate, uint32_t slot)
 {
 	struct shown *shown = &gate->shown[slot];
@@ -226,7 +249,7 @@ void gate_show_again(struct gate *gate, uint32_t slot)
 	if (!takes_part(gate, slot) || voter_has_room(gate->voters[slot])) {
 		shown->paused = false;
 		gate_watch_source(gate, shown->group, SOURCE_SHOWN + slot);
-	} else if (gate->now_ns - shown->paused_ns > PATIENCE_NS) {
+	} else if (!has_patience(gate, slot)) {
 		give_up(gate, slot);
 	}
 }

@@ -129,7 +129,12 @@ int voter_ask(struct voter *voter, const struct voter_question *question)
 
 bool voter_has_room(const struct voter *voter)
 {
-	return mailbox_unread(voter->requests) < VOTER_SHOWN_BYTES;
+	return mailbox_unread(voter->requests) < ASK_SHOWN_BYTES;
+}
+
+uint64_t voter_given_back(const struct voter *voter)
+{
+	return mailbox_read(voter->requests);
 }
 
 /* ---- hearing -------------------------------------------------------------------------------- */

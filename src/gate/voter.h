@@ -28,7 +28,6 @@
 #define VOTER_DEMOTED_FIRST (10 * VOTER_SECOND)
 #define VOTER_DEMOTED_MOST (600 * VOTER_SECOND)
 #define VOTER_MESSAGES 256                    /* that are looked at a turn */
-#define VOTER_SHOWN_BYTES 32768               /* unread: no more is shown, so that questions find room */
 
 struct mailbox_writer;
 struct mailbox_reader;
@@ -94,6 +93,9 @@ int voter_ask(struct voter *voter, const struct voter_question *question);
 
 /** voter_has_room() - to be shown something for which nobody waits */
 bool voter_has_room(const struct voter *voter);
+
+/** voter_given_back() - a number that changes when it gives back what it was shown, as it says */
+uint64_t voter_given_back(const struct voter *voter);
 
 /** voter_hear() - empty its pipe, as far as is looked at in one turn */
 void voter_hear(struct voter *voter);

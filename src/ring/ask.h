@@ -32,6 +32,11 @@ enum ask_kind {
 
 #define ASK_MAX_PATH 4096u
 #define ASK_SHOWN (1ull << 63) /* in ids: nobody waits, an answer is not sent */
+/*
+ * Of mailbox_unread(): beyond that nothing is shown.  What is shown and not given back counts as unread, so a
+ * solution can take all of it and look for questions behind it; hence few enough to hold all their files.
+ */
+#define ASK_SHOWN_BYTES 3072u
 #define ASK_REQUEST_HAS_FILE (1u << 31) /* in flags: a descriptor was sent */
 
 struct ask_request {

@@ -32,7 +32,8 @@ struct mailbox_writer {
 
 struct mailbox_reader {
 	struct mailbox_shared *shared;
-	uint64_t head; /* ours; the shared one is only told to the solution */
+	uint64_t head; /* ours; the shared one is only told to the writer */
+	uint64_t hold; /* it is told no more than this */
 	_Alignas(8) unsigned char message[MAILBOX_MAX_MESSAGE];
 };
 
@@ -133,6 +134,11 @@ uint64_t mailbox_unread(const struct mailbox_writer *writer)
 	return writer->tail - atomic_load_explicit(&writer->shared->head, memory_order_acquire);
 }
 
+uint64_t mailbox_read(const struct mailbox_writer *writer)
+{
+	return atomic_load_explicit(&writer->shared->head, memory_order_acquire);
+}
+
 struct mailbox_progress *mailbox_progress_now(struct mailbox_writer *writer)
 {
 	return &writer->shared->progress;
@@ -155,6 +161,7 @@ int mailbox_reader_open(struct mailbox_reader **ret_reader, int fd)
 		return r;
 	/* Where an earlier reader stopped.  The solution can write there too, and would fool itself. */
 	reader->head = atomic_load(&reader->shared->head);
+	reader->hold = UINT64_MAX;
 	*ret_reader = take_ptr(reader);
 	return 0;
 }
@@ -182,10 +189,15 @@ copy_from(void *to, const struct mailbox_shared *shared, uint64_t at, size_t n)
 	memcpy((unsigned char *)to + first, shared->data, n - first);
 }
 
+static uint64_t told_head(const struct mailbox_reader *reader)
+{
+	return reader->head < reader->hold ? reader->head : reader->hold;
+}
+
 static void advance(struct mailbox_reader *reader, uint64_t to)
 {
 	reader->head = to;
-	atomic_store_explicit(&reader->shared->head, to, memory_order_release);
+	atomic_store_explicit(&reader->shared->head, told_head(reader), memory_order_release);
 }
 
 int mailbox_take(struct mailbox_reader *reader, struct mailbox_message *ret_message)
@@ -218,6 +230,22 @@ int mailbox_take(struct mailbox_reader *reader, struct mailbox_message *ret_mess
 bool mailbox_waiting(const struct mailbox_reader *reader)
 {
 	return atomic_load_explicit(&reader->shared->tail, memory_order_acquire) != reader->head;
+}
+
+uint64_t mailbox_position(const struct mailbox_reader *reader)
+{
+	return reader->head;
+}
+
+void mailbox_hold(struct mailbox_reader *reader, uint64_t position)
+{
+	reader->hold = position;
+	advance(reader, reader->head);
+}
+
+uint64_t mailbox_left(const struct mailbox_reader *reader)
+{
+	return atomic_load_explicit(&reader->shared->tail, memory_order_acquire) - told_head(reader);
 }
 
 __attribute__((no_sanitize("thread"))) void

@@ -58,6 +58,9 @@ int mailbox_put(struct mailbox_writer *writer, uint32_t kind, const void *first,
 /** mailbox_unread() - bytes that the reader let stand, as it says */
 uint64_t mailbox_unread(const struct mailbox_writer *writer);
 
+/** mailbox_read() - bytes that it has read since the first, as it says: this grows as long as it works */
+uint64_t mailbox_read(const struct mailbox_writer *writer);
+
 /** mailbox_progress_now() - the numbers, to be kept current in place */
 struct mailbox_progress *mailbox_progress_now(struct mailbox_writer *writer);
 
@@ -86,6 +89,20 @@ int mailbox_take(struct mailbox_reader *reader, struct mailbox_message *ret_mess
 
 /** mailbox_waiting() - has anything been written that was not taken? */
 bool mailbox_waiting(const struct mailbox_reader *reader);
+
+/** mailbox_position() - of the next message that will be taken */
+uint64_t mailbox_position(const struct mailbox_reader *reader);
+
+/**
+ * mailbox_hold() - what was taken from this position on is unread still, for the writer
+ * @position: UINT64_MAX: all that was taken is read, as it is when nobody calls this
+ *
+ * So a reader can look at everything, keep some of it for later, and is not sent more than it can keep.
+ */
+void mailbox_hold(struct mailbox_reader *reader, uint64_t position);
+
+/** mailbox_left() - bytes that are unread for the writer */
+uint64_t mailbox_left(const struct mailbox_reader *reader);
 
 /** mailbox_read_progress() - copy the numbers as they stand */
 void mailbox_read_progress(const struct mailbox_reader *reader,

@@ -68,6 +68,31 @@ static void a_message_waits_until_it_is_taken(void)
 	teardown(&f);
 }
 
+static void what_the_reader_keeps_is_unread_for_the_writer_and_does_not_come_again(void)
+{
+	struct mailbox_message message;
+	struct fixture f;
+	uint64_t second, all;
+
+	setup(&f);
+	for (int i = 0; i < 3; i++)
+		assert(mailbox_put(f.writer, MAILBOX_SAY, &i, sizeof(i), NULL, 0) == 0);
+	all = mailbox_unread(f.writer);
+	assert(mailbox_take(f.reader, &message) == 1);
+	second = mailbox_position(f.reader);
+	mailbox_hold(f.reader, second);
+	for (int i = 1; i < 3; i++) {
+		assert(mailbox_take(f.reader, &message) == 1);
+		assert(memcmp(message.data, &i, sizeof(i)) == 0);
+	}
+	assert(mailbox_take(f.reader, &message) == 0 && !mailbox_waiting(f.reader));
+	assert(mailbox_read(f.writer) == second && mailbox_unread(f.writer) == all - second);
+	assert(mailbox_left(f.reader) == mailbox_unread(f.writer));
+	mailbox_hold(f.reader, UINT64_MAX);
+	assert(mailbox_unread(f.writer) == 0 && mailbox_read(f.writer) == all && mailbox_left(f.reader) == 0);
+	teardown(&f);
+}
+
 static void a_full_mailbox_says_so_and_loses_nothing(void)
 {
 	struct mailbox_message message;
@@ -205,6 +230,7 @@ int main(void)
 {
 	messages_arrive_in_order_and_whole();
 	a_message_waits_until_it_is_taken();
+	what_the_reader_keeps_is_unread_for_the_writer_and_does_not_come_again();
 	a_full_mailbox_says_so_and_loses_nothing();
 	noise_over_every_byte_is_survived();
 	a_message_larger_than_the_reader_has_room_for_is_refused();

@@ -41,6 +41,7 @@
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x1000u
 #endif
+#define FILES_MS 1 /* after files were made, and nothing else, until we look again */
 #define NEWS (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK)
 
 /* A folder that is watched. */
@@ -416,21 +417,24 @@ static void take(struct walker *walker, const struct inotify_event *event)
 		walk_child(walker, folder->scope, parent, folder->path, event->name);
 }
 
-static void read_news(struct walker *walker)
+/* Return: was there anything but files, for which nothing is to be done? */
+static bool read_news(struct walker *walker)
 {
 	static _Alignas(struct inotify_event) char buffer[BUFFER_BYTES];
 	ssize_t n = read(walker->inotify, buffer, sizeof(buffer));
-	bool lost = false;
+	bool lost = false, matters = false;
 
 	for (const char *at = buffer; n > 0 && at < buffer + n;) {
 		const struct inotify_event *event = (const void *)at;
 
 		lost |= (event->mask & IN_Q_OVERFLOW) != 0;
+		matters |= (event->mask & (IN_ISDIR | IN_IGNORED)) != 0;
 		take(walker, event);
 		at += sizeof(*event) + event->len;
 	}
 	if (lost)
 		look_everywhere(walker, true);
+	return lost || matters;
 }
 
 static void hear_gate(struct walker *walker)
@@ -455,16 +459,18 @@ static void run(struct walker *walker)
 	struct pollfd fds[] = { { .fd = walker->gate_fd, .events = POLLIN },
 				{ .fd = walker->inotify, .events = POLLIN } };
 
+	/* Who makes many files pays for each time that we are woken, and for nothing: not for each, then. */
+	bool files_only = false;
+
 	look_everywhere(walker, false);
 	while (!walker->ended) {
-		int n = poll(fds, 2, LOOK_MS);
+		int n = poll(fds, files_only ? 1 : 2, files_only ? FILES_MS : LOOK_MS);
 
 		if (n > 0 && fds[0].revents)
 			hear_gate(walker);
-		if (n > 0 && fds[1].revents)
-			read_news(walker);
-		if (n == 0)
+		if (n == 0 && !files_only)
 			look_everywhere(walker, false);
+		files_only = !files_only && n > 0 && fds[1].revents && !read_news(walker);
 	}
 }
 

@@ -388,6 +388,46 @@ static void of_more_than_64_unanswered_files_the_oldest_is_closed(void)
 	straw_teardown(&f);
 }
 
+static bool gate_was_told(struct straw *f)
+{
+	char bytes[64];
+	int flags = fcntl(f->gate_fd, F_GETFL);
+
+	assert(fcntl(f->gate_fd, F_SETFL, flags | O_NONBLOCK) == 0);
+	return read(f->gate_fd, bytes, sizeof(bytes)) > 0;
+}
+
+static void what_was_shown_can_be_kept_while_questions_behind_it_are_answered(void)
+{
+	uint64_t n = 0, i = 0;
+	struct straw f;
+
+	straw_setup(&f, OPEN);
+	while (mailbox_unread(f.requests) < ASK_SHOWN_BYTES)
+		straw_ask_with_file(&f, ASK_SHOWN | ++n, "/dev/null");
+	straw_ask(&f, 7);
+	/* All of it is taken, and counts as unread for the gate, which shows no more. */
+	for (uint64_t id = 1; id <= n; id++)
+		assert(await_request(&f).id == (ASK_SHOWN | id));
+	assert(await_request(&f).id == 7 && straw_request_now(&f) == 0);
+	assert(answer(&f, 7, RINGFORT_VERDICT_ALLOW) == 0 && straw_hear_answer(&f).id == 7);
+	gate_was_told(&f);
+	assert(mailbox_unread(f.requests) >= ASK_SHOWN_BYTES);
+	/* Another than the first: that keeps its place. */
+	assert(answer(&f, ASK_SHOWN | n, RINGFORT_VERDICT_ALLOW) == 0);
+	assert(mailbox_unread(f.requests) >= ASK_SHOWN_BYTES && !gate_was_told(&f));
+	while (!gate_was_told(&f))
+		assert(answer(&f, ASK_SHOWN | ++i, RINGFORT_VERDICT_ALLOW) == 0);
+	assert(mailbox_unread(f.requests) < ASK_SHOWN_BYTES / 2 && i < n - 1);
+	while (i < n - 2) {
+		assert(answer(&f, ASK_SHOWN | ++i, RINGFORT_VERDICT_ALLOW) == 0);
+		assert(!gate_was_told(&f));
+	}
+	assert(answer(&f, ASK_SHOWN | ++i, RINGFORT_VERDICT_ALLOW) == 0);
+	assert(mailbox_unread(f.requests) == 0 && gate_was_told(&f));
+	straw_teardown(&f);
+}
+
 static void what_is_no_request_is_passed_over(void)
 {
 	static char path[ASK_MAX_PATH + 1];
@@ -438,6 +478,7 @@ int main(void)
 	the_file_of_a_request_that_never_came_is_closed();
 	at_the_limit_of_descriptors_a_request_comes_without_its_file();
 	of_more_than_64_unanswered_files_the_oldest_is_closed();
+	what_was_shown_can_be_kept_while_questions_behind_it_are_answered();
 	what_is_no_request_is_passed_over();
 	the_end_of_ringfortd_is_told();
 	return 0;

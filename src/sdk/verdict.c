@@ -16,6 +16,7 @@
 
 struct held_file {
 	uint64_t id;
+	uint64_t position; /* of its request, in the mailbox */
 	int fd;
 };
 
@@ -29,6 +30,7 @@ struct requests {
 	uint32_t acts; /* that we asked for */
 	uint32_t n_held;
 	struct held_file held[MAX_HELD]; /* of what is not answered yet; the oldest first */
+	uint64_t position; /* of what was taken last */
 	struct ringfort_request request;
 	char path[ASK_MAX_PATH + 1];
 };
@@ -109,6 +111,17 @@ bool requests_waiting(const struct requests *requests)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
+/* What was shown first and is not given back: from there on the gate takes the mailbox for unread. */
+static void hold_shown(struct requests *requests)
+{
+	for (uint32_t i = 0; i < requests->n_held; i++)
+		if (requests->held[i].id & ASK_SHOWN) {
+			mailbox_hold(requests->asked, requests->held[i].position);
+			return;
+		}
+	mailbox_hold(requests->asked, UINT64_MAX);
+}
+
 static void drop_held(struct requests *requests, uint32_t i)
 {
 	close(requests->held[i].fd);
@@ -121,7 +134,8 @@ static void hold(struct requests *requests, uint64_t id, int fd)
 {
 	if (requests->n_held == MAX_HELD)
 		drop_held(requests, 0);
-	requests->held[requests->n_held++] = (struct held_file){ .id = id, .fd = fd };
+	requests->held[requests->n_held++] = (struct held_file){ .id = id, .position = requests->position, .fd = fd };
+	hold_shown(requests);
 }
 
 static void release(struct requests *requests, uint64_t id)
@@ -221,12 +235,20 @@ int requests_tell(struct requests *requests, uint32_t kind, const void *data, si
 	return r;
 }
 
-/* Nobody waits for an answer, but the gate shows no more than can be taken: it looks again. */
-static int requests_ready(const struct requests *requests)
+/*
+ * Nobody waits for an answer, but the gate shows no more than can be held.  So that it need not look each
+ * time, it does when half of that is given back, and when all is.
+ */
+static int give_back(struct requests *requests, uint64_t id)
 {
-	if (!mailbox_waiting(requests->asked) && write(requests->gate_fd, "", 1) < 0 && errno != EAGAIN)
-		return -EPIPE;
-	return 0;
+	uint64_t before = mailbox_left(requests->asked), left;
+
+	release(requests, id);
+	hold_shown(requests);
+	left = mailbox_left(requests->asked);
+	if (left && (left >= ASK_SHOWN_BYTES / 2 || before < ASK_SHOWN_BYTES / 2))
+		return 0;
+	return write(requests->gate_fd, "", 1) < 0 && errno != EAGAIN ? -EPIPE : 0;
 }
 
 uint32_t requests_net_granted(const struct requests *requests)
@@ -269,6 +291,12 @@ _public_ int ringfort_client_authorize(struct ringfort_client *client, uint32_t 
 	return client->requests ? authorize(client->requests, acts) : 0;
 }
 
+static int take(struct requests *requests, struct mailbox_message *ret_message)
+{
+	requests->position = mailbox_position(requests->asked);
+	return mailbox_take(requests->asked, ret_message);
+}
+
 _public_ int ringfort_client_next_request(struct ringfort_client *client,
 					  const struct ringfort_request **ret_request)
 {
@@ -278,7 +306,7 @@ _public_ int ringfort_client_next_request(struct ringfort_client *client,
 
 	if (!requests)
 		return -EACCES;
-	while ((r = mailbox_take(requests->asked, &message)) != 0) {
+	while ((r = take(requests, &message)) != 0) {
 		if (r < 0 || !read_request(requests, &message))
 			continue;
 		*ret_request = &requests->request;
@@ -299,10 +327,8 @@ _public_ int ringfort_client_answer(struct ringfort_client *client, uint64_t id,
 		return -EACCES;
 	if (answer.verdict >= _RINGFORT_VERDICT_N || flags & ~RINGFORT_ANSWER_REMEMBER)
 		return -EINVAL;
-	if (id & ASK_SHOWN) {
-		release(client->requests, id);
-		return requests_ready(client->requests);
-	}
+	if (id & ASK_SHOWN)
+		return give_back(client->requests, id);
 	r = requests_tell(client->requests, ASK_ANSWER, &answer, sizeof(answer));
 	if (r == 0)
 		release(client->requests, id);
