@@ -14,7 +14,6 @@ import signal
 import stat
 import struct
 import subprocess
-import threading
 import time
 
 import lib
@@ -242,7 +241,14 @@ class Fuse:
         if libc.mount(b"one", self.path.encode(), b"fuse", 0, options) < 0:
             raise lib.Skip(f"no FUSE here: {os.strerror(ctypes.get_errno())}")
         lib._open.append(lambda: subprocess.run(["umount", "-l", self.path], capture_output=True))
-        threading.Thread(target=self.serve, daemon=True).start()
+        # A process of its own: who executes from here waits for it, in vfork(2) with Python's lock held.
+        pid = os.fork()
+        if pid == 0:
+            with contextlib.suppress(BaseException):
+                lib.die_with_us()
+                self.serve()
+            os._exit(0)
+        lib._open.append(lambda: (os.kill(pid, signal.SIGKILL), os.waitpid(pid, 0)))
 
     def attributes(self, node):
         file = node == self.FILE
