@@ -91,8 +91,12 @@ def usage():
         equal(done.returncode, 2, f"exit status with {wrong}")
         require("error: " in done.stderr, done.stderr)
     if os.geteuid() == 0:
-        done = kit(f"{SOLUTIONS}/sigma", user=65534, group=65534, extra_groups=[])
-        equal(done.returncode, 77, f"exit status without root: {done.stderr}")
+        try:
+            done = kit(f"{SOLUTIONS}/sigma", user=65534, group=65534, extra_groups=[])
+        except PermissionError:
+            figure("not tried without root: nobody but root can read this checkout")
+        else:
+            equal(done.returncode, 77, f"exit status without root: {done.stderr}")
 
 
 @case("manifests are read in every style that they are written in, and what is not understood is said")
