@@ -107,8 +107,6 @@ def table():
 
 @case("a path in another mount namespace is told as foreign")
 def foreign():
-    if os.readlink("/proc/self/ns/mnt") != os.readlink("/proc/1/ns/mnt"):
-        raise lib.Skip("everything here is foreign: we are not in the mount namespace of process 1")
     scratch = Scratch()
     program = scratch.program("program")
     with Guard([judge("judge", "allow")], scratch) as daemon:

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_MOUNTS 16384 /* the rest counts as foreign */
@@ -69,6 +70,14 @@ static int read_ids(struct mounts *mounts)
 	return 0;
 }
 
+/* Process 1's; where its namespace cannot be told, ours counts as the host's, as it does for events. */
+static const char *host_table(void)
+{
+	struct stat st;
+
+	return stat("/proc/1/ns/mnt", &st) == 0 ? "/proc/1/mountinfo" : "/proc/self/mountinfo";
+}
+
 int mounts_new(struct mounts **ret_mounts)
 {
 	_cleanup_(mounts_freep) struct mounts *mounts = calloc(1, sizeof(*mounts));
@@ -76,7 +85,7 @@ int mounts_new(struct mounts **ret_mounts)
 
 	if (!mounts)
 		return -ENOMEM;
-	mounts->fd = open("/proc/1/mountinfo", O_RDONLY | O_CLOEXEC);
+	mounts->fd = open(host_table(), O_RDONLY | O_CLOEXEC);
 	if (mounts->fd < 0)
 		return -errno;
 	r = read_ids(mounts);
