@@ -124,6 +124,8 @@ static void act_exit_signal(char **argv)
 	if (atoi(argument(&argv)))
 		limit = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	check(setrlimit(RLIMIT_CORE, &limit));
+	/* A shell lets what it starts in the background ignore some. */
+	signal(number, SIG_DFL);
 	fact_begin();
 	fact_end();
 	kill(getpid(), number);
