@@ -355,7 +355,7 @@ static int open_parts(struct gate *gate)
 	if (r == 0)
 		r = cache_new(&gate->asked_behind, BEHIND_ENTRIES);
 	if (r == 0)
-		r = mounts_new(&gate->mounts);
+		r = mounts_new(&gate->mounts, gate->options.mounts ? gate->options.mounts : MOUNTS_OF_HOST);
 	if (r == 0)
 		r = file_open_names(&gate->names);
 	if (r < 0)

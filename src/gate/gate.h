@@ -43,6 +43,7 @@ enum gate_news {
 struct gate_options {
 	struct history *history; /* the caller's, writable, as long as the gate lives */
 	struct net_gate *net;    /* the caller's, likewise; NULL: nobody's rules decide about the network */
+	const char *mounts;      /* the host's table; NULL: MOUNTS_OF_HOST */
 	uint32_t epoch;          /* grows from one life of the gate to the next */
 	uint32_t deadline_ms;
 	uint32_t soft_ms;        /* from then on a last known verdict will do; 0: never */

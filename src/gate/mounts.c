@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_MOUNTS 16384 /* the rest counts as foreign */
@@ -70,22 +69,14 @@ static int read_ids(struct mounts *mounts)
 	return 0;
 }
 
-/* Process 1's; where its namespace cannot be told, ours counts as the host's, as it does for events. */
-static const char *host_table(void)
-{
-	struct stat st;
-
-	return stat("/proc/1/ns/mnt", &st) == 0 ? "/proc/1/mountinfo" : "/proc/self/mountinfo";
-}
-
-int mounts_new(struct mounts **ret_mounts)
+int mounts_new(struct mounts **ret_mounts, const char *table)
 {
 	_cleanup_(mounts_freep) struct mounts *mounts = calloc(1, sizeof(*mounts));
 	int r;
 
 	if (!mounts)
 		return -ENOMEM;
-	mounts->fd = open(host_table(), O_RDONLY | O_CLOEXEC);
+	mounts->fd = open(table, O_RDONLY | O_CLOEXEC);
 	if (mounts->fd < 0)
 		return -errno;
 	r = read_ids(mounts);

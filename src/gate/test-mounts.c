@@ -25,7 +25,7 @@ static struct mounts *new_mounts(void)
 {
 	struct mounts *mounts;
 
-	assert(mounts_new(&mounts) == 0);
+	assert(mounts_new(&mounts, MOUNTS_OF_HOST) == 0);
 	return mounts;
 }
 

@@ -26,6 +26,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define ALIVE_MS 250
@@ -354,11 +355,20 @@ static void open_net(struct gate_loop *loop, struct history *history)
 		log_error("rules about the network cannot be enforced here: %s", strerror(-r));
 }
 
+/* Where process 1's namespace cannot be told ours counts as the host's, as it does for events (drop.h). */
+static const char *host_mounts(void)
+{
+	struct stat st;
+
+	return stat("/proc/1/ns/mnt", &st) == 0 ? NULL : "/proc/self/mountinfo";
+}
+
 static int open_gate(struct gate_loop *loop)
 {
 	const struct gate_role *role = loop->role;
 	struct history *history;
 	struct gate_options options = {
+		.mounts = host_mounts(),
 		.epoch = role->epoch,
 		.deadline_ms = role->config->gate_deadline_ms,
 		.soft_ms = role->config->gate_soft_deadline_ms,
