@@ -158,6 +158,28 @@ def race():
     figure(f"{n} folders: {total / n * 1000:.1f} ms on average, {worst * 1000:.1f} ms at worst")
 
 
+@case("a chain of folders as deep as a path can be is guarded to its end, and a deeper one is told")
+def deep():
+    scratch = Scratch()
+    top, _ = tree(scratch, 1)
+    chain = ("import os, sys\nos.chdir(sys.argv[1])\n"
+             "for _ in range(int(sys.argv[2])):\n    os.mkdir('d')\n    os.chdir('d')\n"
+             "os.close(os.open('.tmp', os.O_CREAT | os.O_WRONLY, 0o644))\nos.rename('.tmp', 'bad')\n")
+    depth = (4000 - len(top)) // 2
+    subprocess.run(["python3", "-c", chain, top, str(depth)], check=True)
+    bottom = top + "/d" * depth
+    with Scopes([opener("judge", "deny-suffix=/bad")], [top]) as daemon:
+        walker = daemon.roles()["scopes"]
+        lib.wait_until(lambda: daemon.scope(top)["folders"] == depth + 1, 10, lambda: daemon.gate())
+        require(not opens(f"{bottom}/bad"), "at the end of the chain")
+        equal(daemon.scope(top)["why"], "", "why")
+        # Beyond what has a name: made while it is watched, and told.
+        subprocess.run(["python3", "-c", chain, bottom, "200"], check=True)
+        lib.wait_until(lambda: "too deep" in daemon.scope(top)["why"], 5, lambda: daemon.gate())
+        equal(daemon.roles()["scopes"], walker, "the walker")
+        figure(f"{depth} folders one below another")
+
+
 @case("each solution is asked in its own scopes only")
 def own_scopes():
     scratch = Scratch()

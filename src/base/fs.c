@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fs - small files in one call. */
+/* Fs - small files in one call, paths name by name. */
 #include "base/fs.h"
 
 #include "base/cleanup.h"
@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,4 +56,29 @@ int fs_write_u64_at(int dirfd, const char *path, uint64_t value)
 
 	snprintf(text, sizeof(text), "%" PRIu64, value);
 	return fs_write_at(dirfd, path, text);
+}
+
+int fs_walk(int from, const char *path, int (*step)(int folder, const char *name))
+{
+	_cleanup_(closep) int at = fcntl(from, F_DUPFD_CLOEXEC, 0);
+	char name[NAME_MAX + 1];
+
+	if (at < 0)
+		return -errno;
+	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
+		size_t n = strcspn(path, "/");
+		int next;
+
+		if (n > NAME_MAX)
+			return -ENAMETOOLONG;
+		memcpy(name, path, n);
+		name[n] = '\0';
+		next = step(at, name);
+		if (next < 0)
+			return next;
+		close_fd(at);
+		at = next;
+		path += n;
+	}
+	return take_fd(&at);
 }

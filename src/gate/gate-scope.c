@@ -67,12 +67,19 @@ static int mark_everywhere(struct gate *gate, uint32_t scope, int file)
 	return r;
 }
 
+static void tell_why(struct gate *gate, uint32_t scope, const char *why)
+{
+	struct history_scope *told = &gate->numbers->scopes[scope];
+
+	snprintf(told->why, sizeof(told->why), "%s", why);
+}
+
 static void tell_scope(struct gate *gate, uint32_t scope, const char *path, const char *why)
 {
 	struct history_scope *told = &gate->numbers->scopes[scope];
 
 	history_path(told->path, path);
-	snprintf(told->why, sizeof(told->why), "%s", why);
+	tell_why(gate, scope, why);
 	told->whole = gate->scopes[scope].whole;
 }
 
@@ -104,7 +111,10 @@ int gate_scope_folder(struct gate *gate, uint32_t scope, int folder)
 	if (scope >= GATE_SCOPES || !gate->scopes[scope].acts || gate->scopes[scope].whole)
 		return -ERANGE;
 	r = mark_everywhere(gate, scope, folder);
-	gate->numbers->scopes[scope].n_folders += r == 0;
+	if (r == 0)
+		gate->numbers->scopes[scope].n_folders++;
+	else
+		tell_why(gate, scope, strerror(-r));
 	return r;
 }
 
@@ -177,12 +187,18 @@ static void show_one(struct gate *gate, uint32_t slot, const struct fan_event *e
 		shown->lost = false;
 }
 
+/* It is there, may be shown files, and wants none: nothing is lost to it. */
+static bool wants_none(const struct gate *gate, uint32_t slot)
+{
+	return gate->voters[slot] && !(gate->numbers->voices[slot].acts & 1u << RINGFORT_ACT_MODIFY);
+}
+
 static void take(struct gate *gate, uint32_t slot, const struct fan_event *event)
 {
-	if (event->fd < 0 || !takes_part(gate, slot))
-		unshown(gate, slot);
-	else
+	if (event->fd >= 0 && takes_part(gate, slot))
 		show_one(gate, slot, event);
+	else if (!wants_none(gate, slot))
+		unshown(gate, slot);
 	if (event->fd >= 0)
 		close(event->fd);
 }

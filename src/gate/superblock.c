@@ -3,6 +3,7 @@
 #include "gate/superblock.h"
 
 #include "base/cleanup.h"
+#include "base/fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -375,30 +376,11 @@ static int open_name(int folder, const char *name)
 	return S_ISLNK(st.st_mode) ? -ELOOP : take_fd(&fd);
 }
 
-/* Name by name, over no link: openat2() is what a service with RestrictSUIDSGID= has not. */
 static int open_path(const char *path)
 {
-	_cleanup_(closep) int fd = open("/", O_PATH | O_CLOEXEC);
-	char name[NAME_MAX + 1];
+	_cleanup_(closep) int root = open("/", O_PATH | O_CLOEXEC);
 
-	if (fd < 0)
-		return -errno;
-	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
-		size_t n = strcspn(path, "/");
-		int next;
-
-		if (n > NAME_MAX)
-			return -ENAMETOOLONG;
-		memcpy(name, path, n);
-		name[n] = '\0';
-		next = open_name(fd, name);
-		if (next < 0)
-			return next;
-		close_fd(fd);
-		fd = next;
-		path += n;
-	}
-	return take_fd(&fd);
+	return root < 0 ? -errno : fs_walk(root, path, open_name);
 }
 
 static bool is_on(int fd, uint64_t mount)

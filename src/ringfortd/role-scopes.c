@@ -14,6 +14,7 @@
 #include "ringfortd/role.h"
 
 #include "base/cleanup.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "gate/superblock.h"
 #include "host/scopes.h"
@@ -41,6 +42,7 @@
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x1000u
 #endif
+#define TOO_DEEP "its folders lie too deep"
 #define FILES_MS 1 /* after files were made, and nothing else, until we look again */
 #define NEWS (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK)
 
@@ -64,6 +66,7 @@ struct walker {
 	const struct config *config;
 	int gate_fd, inotify;
 	void *folders; /* a tree by watch */
+	char path[PATH_MAX]; /* where a walk is, below the scope */
 	struct root roots[SCOPES_MAX];
 	bool ended; /* the gate has gone */
 };
@@ -166,14 +169,14 @@ static int remember(struct walker *walker, int watch, uint32_t scope, const char
 	return 0;
 }
 
-static int watch_folder(struct walker *walker, uint32_t scope, int fd, const char *path)
+static int watch_folder(struct walker *walker, uint32_t scope, int fd)
 {
 	char name[32];
 	int watch;
 
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	watch = inotify_add_watch(walker->inotify, name, NEWS);
-	return watch < 0 ? -errno : remember(walker, watch, scope, path);
+	return watch < 0 ? -errno : remember(walker, watch, scope, walker->path);
 }
 
 static int mount_of(int fd, uint64_t *ret_mount)
@@ -205,51 +208,60 @@ static int find_folder(int from, const char *name)
 	return S_ISDIR(st.st_mode) ? take_fd(&fd) : -ENOTDIR;
 }
 
-/* Name by name, over no link and no mount: openat2() is what a service with RestrictSUIDSGID= has not. */
+/* Over no link and no mount. */
 static int open_folder(int from, const char *path)
 {
-	_cleanup_(closep) int at = -1;
-	char name[NAME_MAX + 1];
-	int fd;
+	_cleanup_(closep) int folder = fs_walk(from, path, find_folder);
+	int fd = folder < 0 ? -1 : openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
-		size_t n = strcspn(path, "/");
-		int next;
-
-		if (n > NAME_MAX)
-			return -ENAMETOOLONG;
-		memcpy(name, path, n);
-		name[n] = '\0';
-		next = find_folder(at < 0 ? from : at, name);
-		if (next < 0)
-			return next;
-		close_fd(at);
-		at = next;
-		path += n;
-	}
-	fd = openat(at < 0 ? from : at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return folder;
 	return fd < 0 ? -errno : fd;
 }
 
-static void walk(struct walker *walker, uint32_t scope, int fd, const char *path);
+static void tell_folder(struct walker *walker, uint32_t scope, int fd)
+{
+	/* Not on the stack of a walk. */
+	static struct message message = { .kind = MESSAGE_SCOPE_FOLDER };
 
-static void walk_child(struct walker *walker, uint32_t scope, int parent, const char *path, const char *name)
+	message.value[0] = scope;
+	tell(walker, &message, fd);
+}
+
+static void walk(struct walker *walker, uint32_t scope, int fd);
+
+/* Append a name to where we are.  False: nobody could open that by its path, and so neither could we again. */
+static bool descend(struct walker *walker, const char *name)
+{
+	size_t length = strlen(walker->path), n = strlen(name);
+
+	if (length + 1 + n >= sizeof(walker->path))
+		return false;
+	if (length)
+		walker->path[length++] = '/';
+	memcpy(walker->path + length, name, n + 1);
+	return true;
+}
+
+/* Below walker->path, which is what it was when this returns.  As deep as a path: next to nothing stands on the stack. */
+static void walk_child(struct walker *walker, uint32_t scope, int parent, const char *name)
 {
 	_cleanup_(closep) int fd = open_folder(parent, name);
-	char below[PATH_MAX];
+	size_t length = strlen(walker->path);
 
 	/* Gone meanwhile, no folder, or another file system: nothing of ours. */
 	if (fd == -ENOENT || fd == -ENOTDIR || fd == -EXDEV || fd == -ELOOP)
 		return;
-	if (fd < 0)
-		complain(walker, scope, fd == -EMFILE ? "its folders lie too deep" : strerror(-fd));
-	else if (snprintf(below, sizeof(below), "%s%s%s", path, path[0] ? "/" : "", name) >= PATH_MAX)
-		complain(walker, scope, "its folders lie too deep");
+	if (fd == -EMFILE || (fd >= 0 && !descend(walker, name)))
+		complain(walker, scope, TOO_DEEP);
+	else if (fd < 0)
+		complain(walker, scope, strerror(-fd));
 	else
-		walk(walker, scope, fd, below);
+		walk(walker, scope, fd);
+	walker->path[length] = '\0';
 }
 
-static void walk_children(struct walker *walker, uint32_t scope, int fd, const char *path)
+static void walk_children(struct walker *walker, uint32_t scope, int fd)
 {
 	_cleanup_(closedirp) DIR *dir = NULL;
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -258,27 +270,26 @@ static void walk_children(struct walker *walker, uint32_t scope, int fd, const c
 	dir = copy < 0 ? NULL : fdopendir(copy);
 	if (!dir) {
 		close_fd(copy);
-		complain(walker, scope, "its folders lie too deep");
+		complain(walker, scope, TOO_DEEP);
 		return;
 	}
 	while (!walker->ended && (entry = readdir(dir)))
 		if ((entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&
 		    strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			walk_child(walker, scope, fd, path, entry->d_name);
+			walk_child(walker, scope, fd, entry->d_name);
 }
 
 /* Watched first, then marked, then looked into: what is made meanwhile is told. */
-static void walk(struct walker *walker, uint32_t scope, int fd, const char *path)
+static void walk(struct walker *walker, uint32_t scope, int fd)
 {
-	const struct message folder = { .kind = MESSAGE_SCOPE_FOLDER, .value = { scope } };
-	int r = watch_folder(walker, scope, fd, path);
+	int r = watch_folder(walker, scope, fd);
 
 	if (r < 0)
 		complain(walker, scope, r == -ENOSPC ? "more folders than fs.inotify.max_user_watches lets us watch" :
 						       strerror(-r));
-	if (path[0])
-		tell(walker, &folder, fd);
-	walk_children(walker, scope, fd, path);
+	if (walker->path[0])
+		tell_folder(walker, scope, fd);
+	walk_children(walker, scope, fd);
 }
 
 /* ---- scopes ------------------------------------------------------------------------------------ */
@@ -339,7 +350,8 @@ static void begin(struct walker *walker, uint32_t scope, int fd)
 	tell_scope(walker, scope, fd);
 	if (scopes_whole(walker->config, scope))
 		return;
-	walk(walker, scope, fd, "");
+	walker->path[0] = '\0';
+	walk(walker, scope, fd);
 	if (root->why[0])
 		tell_scope(walker, scope, -1);
 }
@@ -405,6 +417,8 @@ static void take(struct walker *walker, const struct inotify_event *event)
 {
 	const struct folder *folder = find(walker, event->wd);
 	_cleanup_(closep) int parent = -1;
+	uint32_t scope;
+	bool was_whole;
 
 	if (event->mask & IN_IGNORED) {
 		forget(walker, event->wd);
@@ -413,8 +427,14 @@ static void take(struct walker *walker, const struct inotify_event *event)
 	if (!folder || !(event->mask & IN_ISDIR) || !event->len)
 		return;
 	parent = open_known(walker, folder);
-	if (parent >= 0)
-		walk_child(walker, folder->scope, parent, folder->path, event->name);
+	if (parent < 0)
+		return;
+	scope = folder->scope;
+	was_whole = !walker->roots[scope].why[0];
+	snprintf(walker->path, sizeof(walker->path), "%s", folder->path);
+	walk_child(walker, scope, parent, event->name);
+	if (was_whole && walker->roots[scope].why[0])
+		tell_scope(walker, scope, -1);
 }
 
 /* Return: was there anything but files, for which nothing is to be done? */
