@@ -136,6 +136,10 @@ class Instance:
         answer = self.ringfort("status", "--json")
         return json.loads(answer.stdout) if answer.stdout.startswith("{") else None
 
+    def reasons(self, path):
+        lines = self.ringfort("why", path, "--json").stdout.splitlines()
+        return json.loads(lines[0])["reasons"] if lines else []
+
     def solution(self, name):
         status = self.status()
         return next((s for s in status["solutions"] if s["name"] == name), None) if status else None
@@ -181,7 +185,7 @@ def find(instance, scratch):
         def found():
             return next((f for f in instance.findings()[before:] if f["ringfort"]["title"].startswith(title)), None)
 
-        instance.wait(found, 2)
+        instance.wait(found, 5)
         finding = found()
         check(name, finding, brief(finding) if finding else "not found")
 
@@ -239,7 +243,7 @@ def reload(instance):
     sh("base64 -d </dev/null | sh")
     sh("sh -c 'echo dHJ1ZQo= | base64 -d | sh #again'")
     check("the running rules stay, findings go on",
-          instance.wait(lambda: len(instance.findings()) > before, 3) and instance.solution("sigma")["pid"] == pid,
+          instance.wait(lambda: len(instance.findings()) > before, 5) and instance.solution("sigma")["pid"] == pid,
           f"sigma is still process {pid}")
     os.unlink(f"{instance.rules}/broken.yml")
     os.unlink(f"{instance.rules}/hostile.yml")
@@ -248,7 +252,7 @@ def reload(instance):
     check("good rules are taken", answer.returncode == 0, (answer.stdout + answer.stderr).strip()[:200])
     sh("/bin/true ringfort-demo-marker")
     check("and find", instance.wait(
-        lambda: any(f["ringfort"]["title"] == "A marker was run" for f in instance.findings()), 3))
+        lambda: any(f["ringfort"]["title"] == "A marker was run" for f in instance.findings()), 5))
 
 
 def execute(path):
@@ -266,8 +270,9 @@ def block(instance):
     bad, good = f"{instance.guarded}/bad", f"{instance.guarded}/good"
     check("both are asked before something runs", instance.wait(lambda: instance.gate_ready(2), 5))
     ran, _ = execute(bad)
-    why = instance.ringfort("why", bad, "--json").stdout.splitlines()
-    reasons = json.loads(why[0])["reasons"] if why else []
+    # The gate answers first and writes after.
+    instance.wait(lambda: instance.reasons(bad), 3)
+    reasons = instance.reasons(bad)
     check("it is denied", not ran and any(r["solution"] == "allowlist" and r["answer"] == "deny" for r in reasons),
           ", ".join(f"{r['solution']}: {r['answer']}" for r in reasons))
     shutil.copy(bad, f"{instance.guarded}/renamed")
@@ -303,8 +308,7 @@ def main():
     instance = Instance(base)
     try:
         if not instance.wait(lambda: (instance.solution("sigma") or {}).get("state") == "active", 20):
-            say(open(f"{base}/log").read())
-            say("ringfortd or the Sigma solution did not start")
+            check("ringfortd and the Sigma solution start", False)
             return 1
         say(f"ringfortd is up with {len(instance.status()['solutions'])} solutions after "
             f"{time.monotonic() - began:.1f} s")
@@ -313,10 +317,15 @@ def main():
         reload(instance)
         block(instance)
         account(instance)
+    except Exception as error:
+        check("the demo itself", False, repr(error))
     finally:
         result = instance.stop()
         instance.unguard()
-        check("nothing is left", result == 0 and not os.path.exists(f"{base}/run"))
+        left = "its runtime folder" if os.path.exists(f"{base}/run") else ""
+        check("nothing is left", result == 0 and not left, left or f"status {result}")
+        if failures:
+            say(open(f"{base}/log").read())
         sh(f"chattr -i {scratch}/fixed")
         shutil.rmtree(base, ignore_errors=True)
     say(f"\n{'everything came true' if not failures else 'NOT true: ' + ', '.join(failures)} "
