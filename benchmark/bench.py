@@ -23,9 +23,8 @@ from storms import LOSS_OPS, ROLE_HEAD, Measured, Storms, cost, label, role_rows
 from subjects import Auditd, Bpftrace, Floor, Nothing, Ringfortd
 
 # A subject is started once a round for all workloads of a group: pairs lie some seconds apart.  A
-# build takes as long as all storms together and varies less, so it has fewer rounds.
+# build takes as long as all storms together, so it has a number of rounds of its own.
 GROUPS = [["exec", "exec2", "fork", "open", "open1", "write", "connect"], ["build"]]
-MAX_BUILDS = 30
 WORKLOADS = [workload for group in GROUPS for workload in group]
 OTHER_PARTS = ["loss", "ring", "sigma", "daemon", "decision", "gate"]
 TARGET_STORM, TARGET_RING = 1.07, 0.8
@@ -35,12 +34,13 @@ MAX_RESIDENT_MB, MAX_IDLE_PERCENT, MAX_FIRST_EVENT_S = 30, 1.0, 1.0
 # ---- the storms, in pairs -------------------------------------------------------------------
 
 
-def run_pairs(storms, subjects, n_rounds, options):
+def run_pairs(storms, subjects, n_storms, n_builds, workloads):
     measured = Measured()
-    groups = [[w for w in group if w in options.workloads] for group in GROUPS]
-    for n in range(n_rounds):
+    groups = [[w for w in group if w in workloads] for group in GROUPS]
+    for n in range(max(n_storms, n_builds)):
         for group in filter(None, groups):
-            if group == ["build"] and n >= MAX_BUILDS:
+            n_rounds = n_builds if group == ["build"] else n_storms
+            if n >= n_rounds:
                 continue
             progress(f"round {n + 1} of {n_rounds}: {' '.join(group)}")
             run_round(subjects, storms, measured, group)
@@ -103,7 +103,8 @@ def run_peers(storms, folder, options, result):
     peers = find_peers(folder)
     if not peers:
         return
-    measured = run_pairs(storms, [label(Nothing(), "none"), *peers], max(3, options.pairs // 3), options)
+    measured = run_pairs(storms, [label(Nothing(), "none"), *peers], max(3, options.pairs // 3),
+                         max(3, options.builds // 3), options.workloads)
     rows, rows_roles = [], []
     for workload in [w for w in WORKLOADS if w in options.workloads]:
         entry = {peer.name: measured.ratio(workload, peer.name, "none") for peer in peers}
@@ -295,6 +296,7 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="short storms and 6 pairs: a look, no verdicts worth a name")
     parser.add_argument("--json", metavar="FILE", help="write every figure there as well")
     parser.add_argument("--pairs", type=int, metavar="N", help="rounds (30; at least 6 for an interval)")
+    parser.add_argument("--builds", type=int, metavar="N", help="rounds of the build (30, or --pairs if that is less)")
     parser.add_argument("--seconds", type=float, metavar="S", help="of each storm (0.7; 0.3 with --quick)")
     parser.add_argument("--no-peers", action="store_true", help="leave auditd, bpftrace, fapolicyd and clamonacc out")
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD",
@@ -305,6 +307,7 @@ def parse():
         if workload not in WORKLOADS + OTHER_PARTS:
             parser.error(f"there is no workload '{workload}'")
     options.pairs = options.pairs or (6 if options.quick else 30)
+    options.builds = options.builds or min(30, options.pairs)
     options.seconds = options.seconds or (0.3 if options.quick else 0.7)
     return options
 
@@ -323,7 +326,7 @@ def measure(options, folder):
     if any(w in WORKLOADS for w in options.workloads):
         subjects = [label(Nothing(), "none"), label(Nothing(), "none again"),
                     label(Floor(options.build), "floor"), label(counting, "ringfortd")]
-        show_pairs(run_pairs(storms, subjects, options.pairs, options), options, result)
+        show_pairs(run_pairs(storms, subjects, options.pairs, options.builds, options.workloads), options, result)
     if "loss" in options.workloads:
         tally = Ringfortd(options.stage, f"{options.build}/benchmark/tally", [f"{storms.folder}/"], f"{folder}/tally")
         run_loss(storms, tally, WORKLOADS, result)
