@@ -52,7 +52,7 @@ struct decision_voice {
 	uint8_t answer; /* enum decision_answer */
 	uint8_t remember; /* 1: the answer holds for this file until it changes */
 	uint8_t reserved[3];
-	uint32_t us;    /* from the question to the answer, or to the deadline */
+	uint32_t us;    /* from the question until the answer was heard, or to the deadline */
 	uint32_t generation; /* of the content that answered */
 };
 

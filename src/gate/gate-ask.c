@@ -37,12 +37,20 @@ static uint32_t find_voters(struct gate *gate, const struct fan_event *event, st
 	return n;
 }
 
+/* Once an event: it is looked at by more than one. */
+static const struct file_path *read_name(struct gate *gate, int fd)
+{
+	if (gate->path_fd != fd)
+		file_path(&gate->path, gate->names, fd);
+	gate->path_fd = fd;
+	return &gate->path;
+}
+
 /* What it is about.  Its name is read, so not before whoever waits for nobody is answered. */
 static void describe(struct gate *gate, struct question *question, const struct fan_event *event,
 		     const struct file *file)
 {
-	file_path(&gate->path, gate->names, event->fd);
-	history_path(question->path, gate->path.text);
+	history_path(question->path, read_name(gate, event->fd)->text);
 	question->group = event->group;
 	question->scope = event->scope;
 	question->act = event->act;
@@ -96,6 +104,22 @@ static void decide_unasked(struct gate *gate, const struct fan_event *event, con
 	gate_record(gate, &question);
 }
 
+/*
+ * Where several must be heard before it can be allowed, the last of them to be asked wakes us, and the
+ * others are heard then: each waking costs the opener the time of two changes of process.
+ */
+static uint32_t quiet_voices(const struct question *question)
+{
+	uint32_t enforcing = 0;
+
+	if (question->behind)
+		return 0;
+	for (uint32_t i = 0; i < question->n_voices; i++)
+		if (question->voices[i].mode == DECISION_ENFORCE)
+			enforcing |= 1u << i;
+	return enforcing ? enforcing & ~(1u << (31 - __builtin_clz(enforcing))) : 0;
+}
+
 /* To everybody who takes part. */
 static void put(struct gate *gate, struct question *question, const struct fan_event *event, const struct file *file,
 		struct voter *const voters[], uint32_t n)
@@ -107,18 +131,22 @@ static void put(struct gate *gate, struct question *question, const struct fan_e
 	question->deadline_ns = gate->now_ns + gate->options.deadline_ms * 1000000ull;
 	if (gate->options.soft_ms && gate->options.soft_ms < gate->options.deadline_ms)
 		question->soft_ns = gate->now_ns + gate->options.soft_ms * 1000000ull;
-	asked.id = question->id;
 	asked.deadline_ns = question->deadline_ns;
 	asked.flags = question->foreign_ns ? RINGFORT_REQUEST_FOREIGN_NS : 0;
 	for (uint32_t i = 0; i < n; i++)
 		add_voice(question, voters[i]);
+	question->quiet = quiet_voices(question);
+	if (question->quiet && !gate->quiet_ns)
+		gate->quiet_ns = gate->now_ns;
 	gate_arm_timer(gate, question->soft_ns ? question->soft_ns : question->deadline_ns);
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
+		asked.id = question->id | (question->quiet & 1u << i ? ASK_QUIET : 0);
 		if (voter_ask(voters[i], &asked) < 0) {
 			question->voices[i].answer = DECISION_FULL;
 			if (!question->behind)
 				gate_missed(gate, voters[i]->terms.slot, DECISION_FULL);
 		}
+	}
 	gate->numbers->n_pending = questions_n(gate->questions);
 }
 
@@ -190,7 +218,7 @@ static bool answer_from_table(struct gate *gate, const struct fan_event *event, 
 		return false;
 	gate_answer(gate, event->group, event->fd, file, value.verdict);
 	gate->numbers->n_cached++;
-	file_path(&gate->path, gate->names, event->fd);
+	read_name(gate, event->fd);
 	close(event->fd);
 	entry = (struct history_entry){
 		.time_ns = gate_clock_ns(CLOCK_REALTIME), .dev = file->dev, .ino = file->ino, .act = event->act,
@@ -214,8 +242,7 @@ static bool is_critical_script(struct gate *gate, const struct fan_event *event,
 
 	if (event->act != RINGFORT_ACT_EXEC || !gate->options.is_critical_script || file->uid != 0 || file->mode & (S_IWGRP | S_IWOTH))
 		return false;
-	file_path(&gate->path, gate->names, event->fd);
-	return gate->options.is_critical_script(gate->options.userdata, file->dev, gate->path.text) &&
+	return gate->options.is_critical_script(gate->options.userdata, file->dev, read_name(gate, event->fd)->text) &&
 	       mounts_has(gate->mounts, file->mount) && pread(event->fd, begin, sizeof(begin), 0) == sizeof(begin) &&
 	       begin[0] == '#' && begin[1] == '!';
 }
@@ -241,6 +268,7 @@ static void handle(struct gate *gate, const struct fan_event *event)
 		gate_tell(gate, GATE_OVERFLOW, 0, NULL);
 		return;
 	}
+	gate->path_fd = -1;
 	gate->numbers->n_asked++;
 	n = gate->numbers->open ? 0 : find_voters(gate, event, voters);
 	if (n == 0 || gate_is_ours(gate, event->pid) || file_read(&file, event->fd) < 0 || !S_ISREG(file.mode)) {

@@ -60,9 +60,13 @@ struct gate {
 	uint64_t n_shown; /* in ids of what is shown */
 	uint64_t now_ns;
 	uint64_t alone_until_ns; /* no operator is there: nobody is held */
+	uint64_t unheard[VOTER_MESSAGES]; /* questions of which all that is missing may be there: gate_gather() */
+	uint32_t n_unheard;
+	uint64_t quiet_ns; /* since when somebody may have allowed without waking us; 0: nobody */
 	uint64_t timer_ns; /* when the timer goes off; 0: it does not */
 	int group, epoll_fd, timer_fd, names;
-	struct file_path path; /* of the event that is looked at */
+	struct file_path path; /* of the event that is looked at, once path_fd says so */
+	int path_fd;
 };
 
 uint64_t gate_clock_ns(clockid_t clock);
@@ -107,6 +111,15 @@ void gate_missed(struct gate *gate, uint32_t slot, enum decision_answer how);
 
 /** gate_hear() - what a solution has to say, so much a turn */
 void gate_hear(struct gate *gate, struct voter *voter);
+
+/** gate_gather_later() - nobody will wake us for the rest of a question: look for it behind this turn */
+void gate_gather_later(struct gate *gate, struct question *question);
+
+/** gate_gather() - hear who answered without waking us; who did not, does so now */
+void gate_gather(struct gate *gate);
+
+/** gate_gather_old() - the same where who should have woken us takes longer than ASK_QUIET_NS */
+void gate_gather_old(struct gate *gate);
 
 /** gate_arm_timer() - not later than then; 0: nothing */
 void gate_arm_timer(struct gate *gate, uint64_t at_ns);

@@ -67,6 +67,8 @@ void gate_settle(struct gate *gate, struct question *question)
 	}
 	question_end(gate->questions, question);
 	gate->numbers->n_pending = questions_n(gate->questions);
+	if (gate->numbers->n_pending == 0)
+		gate->quiet_ns = 0;
 }
 
 /* For the probe too, which looks at images only. */
@@ -181,6 +183,22 @@ struct decision gate_decide(const struct gate *gate, const struct question *ques
 			     gate->options.deny_critical);
 }
 
+/* Somebody is to be heard yet, and of those who enforce all were asked quietly. */
+static bool only_quiet(const struct question *question)
+{
+	uint32_t quiet = 0, loud = 0;
+
+	for (uint32_t i = 0; i < question->n_voices; i++) {
+		if (question->voices[i].answer != DECISION_WAITING || question->voices[i].mode != DECISION_ENFORCE)
+			continue;
+		if (question->quiet & 1u << i)
+			quiet++;
+		else
+			loud++;
+	}
+	return quiet && !loud;
+}
+
 /* What can be done with a question now that something is known of it. */
 void gate_advance(struct gate *gate, struct question *question)
 {
@@ -188,4 +206,6 @@ void gate_advance(struct gate *gate, struct question *question)
 		gate_give(gate, question, gate_decide(gate, question));
 	if (question->fd < 0 && all_heard(question))
 		gate_settle(gate, question);
+	else if (only_quiet(question))
+		gate_gather_later(gate, question);
 }

@@ -100,10 +100,10 @@ static void take_rules(struct gate *gate, struct voter *voter)
  * Answers first, somebody waits for each; the pipe is emptied when there are none left, and what came
  * meanwhile is looked for once more.  Who left more than a turn's worth stays readable.
  */
-static void hear(struct gate *gate, struct voter *voter)
+static void hear(struct gate *gate, struct voter *voter, bool woken)
 {
 	struct ask_answer told;
-	bool emptied = false;
+	bool emptied = !woken;
 
 	for (int i = 0; i < VOTER_MESSAGES; i++) {
 		int r = voter_take(voter, &told);
@@ -126,8 +126,68 @@ static void hear(struct gate *gate, struct voter *voter)
 
 void gate_hear(struct gate *gate, struct voter *voter)
 {
-	hear(gate, voter);
+	hear(gate, voter, true);
 	gate_show_again(gate, voter->terms.slot);
+}
+
+/* ---- who was asked quietly -------------------------------------------------------------------------- */
+
+/* More of them in one turn than there is room for are found by their age. */
+void gate_gather_later(struct gate *gate, struct question *question)
+{
+	if (question->unheard || gate->n_unheard == VOTER_MESSAGES)
+		return;
+	question->unheard = true;
+	gate->unheard[gate->n_unheard++] = question->id;
+}
+
+/* Of one question; to hear the last of them ends it. */
+static void hear_quiet(struct gate *gate, struct question *question, bool want)
+{
+	for (uint32_t i = 0; i < question->n_voices && question->open; i++) {
+		struct voter *voter = gate->voters[question->voices[i].slot];
+
+		if (!(question->quiet & 1u << i) || question->voices[i].answer != DECISION_WAITING || !voter ||
+		    voter->demoted)
+			continue;
+		if (want) {
+			voter_want(voter, question->id);
+			question->quiet &= ~(1u << i);
+		}
+		hear(gate, voter, false);
+	}
+}
+
+void gate_gather(struct gate *gate)
+{
+	/* It may grow meanwhile, by questions that are heard of beside. */
+	for (uint32_t i = 0; i < gate->n_unheard; i++) {
+		struct question *question = question_find(gate->questions, gate->unheard[i]);
+
+		if (!question)
+			continue;
+		hear_quiet(gate, question, false);
+		hear_quiet(gate, question, true);
+	}
+	gate->n_unheard = 0;
+}
+
+/* Whose turn to wake us it was has not done so: the others are not kept waiting to be heard. */
+void gate_gather_old(struct gate *gate)
+{
+	struct question *question;
+
+	gate->quiet_ns = 0;
+	for (question = questions_first(gate->questions); question; question = question->later) {
+		if (!question->quiet || question->unheard)
+			continue;
+		if (gate->n_unheard == VOTER_MESSAGES || gate->now_ns - question->asked_ns < ASK_QUIET_NS) {
+			gate->quiet_ns = question->asked_ns;
+			break;
+		}
+		gate_gather_later(gate, question);
+	}
+	gate_gather(gate);
 }
 
 /* ---- deadlines -------------------------------------------------------------------------------------- */

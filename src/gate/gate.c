@@ -58,13 +58,23 @@ static int serve(struct gate *gate, uint32_t source)
 	else if (gate->voters[source])
 		gate_hear(gate, gate->voters[source]);
 	gate_release_left(gate);
+	gate_gather(gate);
+	gate_release_left(gate);
 	return r < 0 ? r : 0;
+}
+
+/* Not longer than those who answered quietly may go unheard. */
+static int wait_at_most(const struct gate *gate, int timeout_ms)
+{
+	const int quiet_ms = ASK_QUIET_NS / 1000000;
+
+	return gate->quiet_ns && timeout_ms > quiet_ms ? quiet_ms : timeout_ms;
 }
 
 int gate_process(struct gate *gate, int timeout_ms)
 {
 	struct epoll_event events[SOURCES];
-	int n = epoll_wait(gate->epoll_fd, events, SOURCES, timeout_ms);
+	int n = epoll_wait(gate->epoll_fd, events, SOURCES, wait_at_most(gate, timeout_ms));
 	int callers = 0;
 
 	if (n < 0)
@@ -79,6 +89,10 @@ int gate_process(struct gate *gate, int timeout_ms)
 			r = serve(gate, events[i].data.u32);
 		if (r < 0)
 			return r;
+	}
+	if (gate->quiet_ns && gate->now_ns - gate->quiet_ns >= ASK_QUIET_NS) {
+		gate_gather_old(gate);
+		gate_release_left(gate);
 	}
 	return callers;
 }

@@ -45,6 +45,8 @@ struct question {
 	uint64_t time_ns;     /* realtime */
 	uint32_t n_voices;
 	struct decision_voice voices[QUESTION_VOICES];
+	uint32_t quiet;       /* voices that wake nobody to allow, a bit each (see ASK_QUIET in ring/ask.h) */
+	bool unheard;         /* no other is waited for: they are looked for behind this turn */
 	struct decision decision; /* once fd is -1 */
 	uint64_t verdict_id;      /* in the history */
 	uint32_t us;              /* that the opener waited */

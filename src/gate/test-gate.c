@@ -199,6 +199,15 @@ static void answer_as(struct scene *scene, uint32_t slot, uint64_t id, enum ring
 	say(&scene->straws[slot], ASK_ANSWER, &said, sizeof(said));
 }
 
+/* What the library does where it was asked quietly, allows, and is not wanted. */
+static void answer_quietly(struct scene *scene, uint32_t slot, uint64_t id)
+{
+	const struct ask_answer said = { .id = id, .verdict = RINGFORT_VERDICT_ALLOW };
+
+	assert(id & ASK_QUIET && (id & ~ASK_QUIET) > mailbox_wanted(scene->straws[slot].answers));
+	assert(mailbox_put(scene->straws[slot].answers, ASK_ANSWER, &said, sizeof(said), NULL, 0) == 0);
+}
+
 /* A child that executes; sessions of their own, as that of a test may be the kernel's. */
 static pid_t execute(const char *path)
 {
@@ -327,13 +336,112 @@ static void all_must_have_allowed_before_it_runs(void)
 	pid = execute(program);
 	requests[0] = await(&scene, 0);
 	requests[1] = await(&scene, 1);
-	assert(requests[0].id == requests[1].id);
+	assert((requests[0].id & ~ASK_QUIET) == requests[1].id);
 	answer_as(&scene, 1, requests[1].id, RINGFORT_VERDICT_ALLOW);
 	for (int i = 0; i < 20; i++)
 		turn(&scene, 5);
 	assert(!has_ended(pid));
 	answer_as(&scene, 0, requests[0].id, RINGFORT_VERDICT_ALLOW);
 	assert(outcome(&scene, pid) == RAN);
+	end(&scene);
+}
+
+/* ---- quietly ------------------------------------------------------------------------------------------ */
+
+/* Two or three that enforce, and who executes; all are asked. */
+static pid_t begin_quietly(struct scene *scene, uint32_t n, struct ask_request requests[])
+{
+	pid_t pid;
+
+	begin_with(scene, 2000, false);
+	for (uint32_t slot = 0; slot < n; slot++)
+		add(scene, slot, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	pid = execute(program);
+	for (uint32_t slot = 0; slot < n; slot++)
+		requests[slot] = await(scene, slot);
+	return pid;
+}
+
+static void of_several_the_last_one_alone_wakes_the_gate_and_the_others_are_heard_with_it(void)
+{
+	struct ask_request requests[3];
+	struct scene scene;
+	pid_t pid = begin_quietly(&scene, 3, requests);
+
+	assert(requests[0].id & ASK_QUIET && requests[1].id & ASK_QUIET && !(requests[2].id & ASK_QUIET));
+	answer_quietly(&scene, 0, requests[0].id);
+	answer_quietly(&scene, 1, requests[1].id);
+	answer_as(&scene, 2, requests[2].id, RINGFORT_VERDICT_ALLOW);
+	turn(&scene, 1000);
+	assert(outcome(&scene, pid) == RAN && last_entry(&scene).n_reasons == 3);
+	for (int i = 0; i < 3; i++)
+		assert(last_entry(&scene).reasons[i].answer == DECISION_ALLOW);
+	assert(mailbox_wanted(scene.straws[0].answers) == 0 && mailbox_wanted(scene.straws[1].answers) == 0);
+	end(&scene);
+}
+
+static void who_is_missing_behind_the_last_is_wanted_and_wakes_the_gate_again(void)
+{
+	struct ask_request requests[3];
+	struct scene scene;
+	pid_t pid = begin_quietly(&scene, 3, requests);
+
+	answer_quietly(&scene, 0, requests[0].id);
+	answer_as(&scene, 2, requests[2].id, RINGFORT_VERDICT_ALLOW);
+	turn(&scene, 1000);
+	assert(numbers(&scene)->voices[0].n_allowed == 1 && mailbox_wanted(scene.straws[0].answers) == 0);
+	assert(mailbox_wanted(scene.straws[1].answers) == requests[2].id && !has_ended(pid));
+	answer_as(&scene, 1, requests[1].id, RINGFORT_VERDICT_ALLOW);
+	assert(outcome(&scene, pid) == RAN);
+	end(&scene);
+}
+
+static void who_denies_is_heard_at_once_and_the_others_behind_it(void)
+{
+	struct ask_request requests[3];
+	struct scene scene;
+	pid_t pid = begin_quietly(&scene, 3, requests);
+
+	answer_as(&scene, 0, requests[0].id, RINGFORT_VERDICT_DENY);
+	answer_quietly(&scene, 1, requests[1].id);
+	assert(outcome(&scene, pid) == DENIED && last_entry(&scene).us < 1000000);
+	while (numbers(&scene)->voices[1].n_after == 0)
+		turn(&scene, 100);
+	answer_as(&scene, 2, requests[2].id, RINGFORT_VERDICT_ALLOW);
+	while (numbers(&scene)->n_pending)
+		turn(&scene, 100);
+	assert(last_entry(&scene).reasons[1].answer == DECISION_ALLOW && last_entry(&scene).reasons[1].us < 1000000);
+	end(&scene);
+}
+
+static void who_answers_quietly_is_heard_though_nobody_ever_wakes_the_gate(void)
+{
+	struct ask_request requests[2];
+	struct history_entry entry;
+	struct scene scene;
+	pid_t pid = begin_quietly(&scene, 2, requests);
+
+	answer_quietly(&scene, 0, requests[0].id);
+	assert(outcome(&scene, pid) == DENIED);
+	entry = last_entry(&scene);
+	assert(entry.reasons[0].answer == DECISION_ALLOW && entry.reasons[0].us < 1000000);
+	assert(entry.reasons[1].answer == DECISION_LATE && numbers(&scene)->voices[0].n_wrong == 0);
+	end(&scene);
+}
+
+static void where_the_last_one_has_gone_the_others_are_heard(void)
+{
+	struct ask_request requests[2];
+	struct scene scene;
+	pid_t pid = begin_quietly(&scene, 2, requests);
+
+	answer_quietly(&scene, 0, requests[0].id);
+	gate_voter_down(scene.gate, 1, false);
+	assert(outcome(&scene, pid) == DENIED && last_entry(&scene).us < 1000000);
+	while (numbers(&scene)->n_pending)
+		turn(&scene, 100);
+	assert(last_entry(&scene).reasons[0].answer == DECISION_ALLOW && last_entry(&scene).reasons[0].us < 1000000);
+	assert(last_entry(&scene).reasons[1].answer == DECISION_GONE);
 	end(&scene);
 }
 
@@ -638,6 +746,39 @@ static void a_full_mailbox_takes_no_question_about_what_the_host_needs_and_that_
 	}
 	assert(n > 10 && numbers(&scene)->voices[0].n_asked == n - 1);
 	assert(last_entry(&scene).reasons[0].answer == DECISION_FULL && numbers(&scene)->voices[0].n_full == 0);
+	end(&scene);
+	assert(unlink(deep) == 0);
+}
+
+static void where_the_last_one_has_no_room_the_others_are_wanted_at_once(void)
+{
+	char deep[PATH_MAX];
+	struct scene scene;
+	pid_t pids[100];
+	uint32_t n = 0;
+
+	link_deeply(deep);
+	begin_with(&scene, 20000, false);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	add(&scene, 1, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	/* The second one reads nothing. */
+	while (numbers(&scene)->voices[1].n_full == 0) {
+		uint64_t wanted = mailbox_wanted(scene.straws[0].answers);
+		uint64_t id;
+
+		assert(n < 100);
+		pids[n] = execute(deep);
+		while (numbers(&scene)->n_asked == n)
+			turn(&scene, 100);
+		n++;
+		id = await(&scene, 0).id;
+		assert(id & ASK_QUIET && (id & ~ASK_QUIET) > wanted);
+		if (numbers(&scene)->voices[1].n_full)
+			assert(mailbox_wanted(scene.straws[0].answers) == (id & ~ASK_QUIET));
+	}
+	gate_open(scene.gate, true);
+	for (uint32_t i = 0; i < n; i++)
+		assert(outcome(&scene, pids[i]) == RAN);
 	end(&scene);
 	assert(unlink(deep) == 0);
 }
@@ -1163,6 +1304,11 @@ int main(void)
 	no_more_are_ours_than_there_is_room_for();
 	a_denial_denies_and_is_kept_with_its_reason();
 	all_must_have_allowed_before_it_runs();
+	of_several_the_last_one_alone_wakes_the_gate_and_the_others_are_heard_with_it();
+	who_is_missing_behind_the_last_is_wanted_and_wakes_the_gate_again();
+	who_denies_is_heard_at_once_and_the_others_behind_it();
+	who_answers_quietly_is_heard_though_nobody_ever_wakes_the_gate();
+	where_the_last_one_has_gone_the_others_are_heard();
 	the_deadline_decides_by_the_miss_mode();
 	nobody_waits_for_a_shadow();
 	more_answers_than_are_looked_at_in_a_turn_are_all_heard();
@@ -1177,6 +1323,7 @@ int main(void)
 	about_what_the_host_needs_is_asked_once_for_each_state_of_the_file_and_of_who_is_asked();
 	not_to_answer_about_what_the_host_needs_is_no_fault_nor_to_answer_late();
 	a_full_mailbox_takes_no_question_about_what_the_host_needs_and_that_is_no_fault();
+	where_the_last_one_has_no_room_the_others_are_wanted_at_once();
 	an_open_gate_lets_everybody_go_who_waits_first();
 	what_is_guarded_and_what_is_refused_is_told();
 	what_an_earlier_gate_guarded_stays_so_for_the_probe();

@@ -127,6 +127,16 @@ int voter_ask(struct voter *voter, const struct voter_question *question)
 	return 0;
 }
 
+void voter_want(struct voter *voter, uint64_t id)
+{
+	if (id <= voter->wanted)
+		return;
+	voter->wanted = id;
+	mailbox_want(voter->answers, id);
+	/* It writes before it looks; so do we. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 bool voter_has_room(const struct voter *voter)
 {
 	return mailbox_unread(voter->requests) < ASK_SHOWN_BYTES;
@@ -179,6 +189,7 @@ int voter_take(struct voter *voter, struct ask_answer *ret_answer)
 	if (message.kind != ASK_ANSWER || message.size != sizeof(*ret_answer))
 		return -EBADMSG;
 	memcpy(ret_answer, message.data, sizeof(*ret_answer));
+	ret_answer->id &= ~ASK_QUIET;
 	return VOTER_ANSWER;
 }
 

@@ -64,6 +64,7 @@ struct voter {
 	uint32_t generation;           /* of its content: its life, and how often it authorized in it */
 	uint32_t n_misses, n_wrong;    /* in the window */
 	uint64_t window_ns;            /* when that began */
+	uint64_t wanted;               /* the last id of voter_want() */
 	const void *rules;             /* of the last message, when that was VOTER_RULES */
 	size_t rules_bytes;
 	bool demoted;                  /* it is not asked, until then: */
@@ -80,7 +81,7 @@ bool voter_takes_part(const struct voter *voter, uint32_t act);
 
 /** voter_ask() - Return: 0, or -EAGAIN there is no room for the question */
 struct voter_question {
-	uint64_t id;
+	uint64_t id;    /* with ASK_QUIET or ASK_SHOWN in it */
 	uint64_t deadline_ns;
 	uint32_t act;
 	uint32_t pid;
@@ -90,6 +91,9 @@ struct voter_question {
 	const struct file_path *path;
 };
 int voter_ask(struct voter *voter, const struct voter_question *question);
+
+/** voter_want() - its answer to this question, and to earlier ones, is to wake us again.  Look once more then */
+void voter_want(struct voter *voter, uint64_t id);
 
 /** voter_has_room() - to be shown something for which nobody waits */
 bool voter_has_room(const struct voter *voter);

@@ -8,6 +8,12 @@
  * per solution.  Files travel over a socket of packets, one packet with the request's id and one
  * descriptor, sent before the request that says so; it wakes nobody.
  *
+ * Where several solutions must be heard before the gate can allow, all but one are asked quietly: to allow,
+ * they leave the answer in their mailbox and the gate sleeps on.  It hears them when the last one wakes it.
+ * If one is missing then, the gate leaves the id of that question in the solution's mailbox of answers
+ * (mailbox_want()) and looks once more: answers to that one, and to earlier ones, wake it again.  What has
+ * not been heard after ASK_QUIET_NS is looked for anyway.  To deny always wakes.
+ *
  * The gate believes nothing that the solution writes (see mailbox.h).  As the writer of requests it reads
  * one number that the solution can change, how far it has read: a wrong one costs that solution requests.
  */
@@ -32,11 +38,13 @@ enum ask_kind {
 
 #define ASK_MAX_PATH 4096u
 #define ASK_SHOWN (1ull << 63) /* in ids: nobody waits, an answer is not sent */
+#define ASK_QUIET (1ull << 62) /* in ids: to allow wakes nobody, but see below */
 /*
  * Of mailbox_unread(): beyond that nothing is shown.  What is shown and not given back counts as unread, so a
  * solution can take all of it and look for questions behind it; hence few enough to hold all their files.
  */
 #define ASK_SHOWN_BYTES 3072u
+#define ASK_QUIET_NS 1000000ull
 #define ASK_REQUEST_HAS_FILE (1u << 31) /* in flags: a descriptor was sent */
 
 struct ask_request {

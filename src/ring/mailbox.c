@@ -15,7 +15,7 @@
 struct mailbox_shared {
 	_Atomic uint64_t tail __attribute__((aligned(64)));       /* the solution writes up to here */
 	_Atomic uint64_t head __attribute__((aligned(64)));       /* the daemon has read up to here */
-	_Atomic uint64_t generation __attribute__((aligned(64))); /* of the content, by the daemon */
+	_Atomic uint64_t wanted __attribute__((aligned(64)));     /* by the daemon; what, they have agreed on */
 	struct mailbox_progress progress __attribute__((aligned(64)));
 	unsigned char data[MAILBOX_DATA_BYTES] __attribute__((aligned(4096)));
 };
@@ -144,9 +144,9 @@ struct mailbox_progress *mailbox_progress_now(struct mailbox_writer *writer)
 	return &writer->shared->progress;
 }
 
-uint64_t mailbox_generation(const struct mailbox_writer *writer)
+uint64_t mailbox_wanted(const struct mailbox_writer *writer)
 {
-	return atomic_load_explicit(&writer->shared->generation, memory_order_acquire);
+	return atomic_load_explicit(&writer->shared->wanted, memory_order_acquire);
 }
 
 int mailbox_reader_open(struct mailbox_reader **ret_reader, int fd)
@@ -254,7 +254,7 @@ mailbox_read_progress(const struct mailbox_reader *reader, struct mailbox_progre
 	memcpy(ret_progress, &reader->shared->progress, sizeof(*ret_progress));
 }
 
-void mailbox_want_generation(struct mailbox_reader *reader, uint64_t generation)
+void mailbox_want(struct mailbox_reader *reader, uint64_t wanted)
 {
-	atomic_store_explicit(&reader->shared->generation, generation, memory_order_release);
+	atomic_store_explicit(&reader->shared->wanted, wanted, memory_order_release);
 }

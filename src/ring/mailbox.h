@@ -64,8 +64,12 @@ uint64_t mailbox_read(const struct mailbox_writer *writer);
 /** mailbox_progress_now() - the numbers, to be kept current in place */
 struct mailbox_progress *mailbox_progress_now(struct mailbox_writer *writer);
 
-/** mailbox_generation() - of the content that the daemon wants loaded */
-uint64_t mailbox_generation(const struct mailbox_writer *writer);
+/**
+ * mailbox_wanted() - the number that the reader left for us
+ *
+ * From a solution to the daemon: the generation of the content that it wants loaded.
+ */
+uint64_t mailbox_wanted(const struct mailbox_writer *writer);
 
 struct mailbox_reader;
 
@@ -108,7 +112,7 @@ uint64_t mailbox_left(const struct mailbox_reader *reader);
 void mailbox_read_progress(const struct mailbox_reader *reader,
 			   struct mailbox_progress *ret_progress);
 
-/** mailbox_want_generation() - ask the solution to load its content again */
-void mailbox_want_generation(struct mailbox_reader *reader, uint64_t generation);
+/** mailbox_want() - leave a number for the writer, who looks at it when it likes */
+void mailbox_want(struct mailbox_reader *reader, uint64_t wanted);
 
 #endif

@@ -460,7 +460,7 @@ void connections_probed(struct control *control, const struct message *message)
 			      message->text);
 	}
 	if (asked && take && solution->mailbox)
-		mailbox_want_generation(solution->mailbox, ++solution->generation);
+		mailbox_want(solution->mailbox, ++solution->generation);
 }
 
 void connections_reloaded(struct control *control, uint32_t slot, uint64_t generation,

@@ -78,7 +78,7 @@ _public_ int ringfort_client_open(struct ringfort_client **ret_client)
 		return r;
 	client->progress = mailbox_progress_now(client->mailbox);
 	client->progress->position = ring_reader_position(client->ring);
-	client->generation = mailbox_generation(client->mailbox);
+	client->generation = mailbox_wanted(client->mailbox);
 	*ret_client = take_ptr(client);
 	return 0;
 }
@@ -233,12 +233,12 @@ _public_ int ringfort_client_say(struct ringfort_client *client, const char *lin
 
 _public_ int ringfort_client_reload_wanted(struct ringfort_client *client)
 {
-	return mailbox_generation(client->mailbox) != client->generation;
+	return mailbox_wanted(client->mailbox) != client->generation;
 }
 
 _public_ int ringfort_client_reload_done(struct ringfort_client *client, const char *reason)
 {
-	uint64_t generation = mailbox_generation(client->mailbox);
+	uint64_t generation = mailbox_wanted(client->mailbox);
 	int r;
 
 	/* First: an answer that was remembered under the old content is no longer ours. */

@@ -283,7 +283,7 @@ static void a_reload_is_wanted_until_it_is_done(void)
 
 	setup(&f, BIT(file_unlink));
 	assert(ringfort_client_reload_wanted(f.client) == 0);
-	mailbox_want_generation(f.mailbox, 3);
+	mailbox_want(f.mailbox, 3);
 	assert(ringfort_client_reload_wanted(f.client) == 1);
 	assert(ringfort_client_reload_done(f.client, "why not") == 0);
 	assert(ringfort_client_reload_wanted(f.client) == 0);

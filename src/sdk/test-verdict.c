@@ -315,6 +315,39 @@ static void a_full_pipe_to_the_gate_holds_up_nobody(void)
 	straw_teardown(&f);
 }
 
+/* ---- quietly -------------------------------------------------------------------------------- */
+
+static bool gate_was_told(struct straw *f)
+{
+	char bytes[64];
+	int flags = fcntl(f->gate_fd, F_GETFL);
+
+	assert(fcntl(f->gate_fd, F_SETFL, flags | O_NONBLOCK) == 0);
+	return read(f->gate_fd, bytes, sizeof(bytes)) > 0;
+}
+
+static void to_allow_what_was_asked_quietly_wakes_the_gate_only_where_it_is_wanted(void)
+{
+	struct mailbox_message message;
+	struct straw f;
+
+	straw_setup(&f, OPEN);
+	for (uint64_t id = 1; id <= 4; id++)
+		straw_ask(&f, ASK_QUIET | id);
+	for (uint64_t id = 1; id <= 4; id++)
+		assert(await_request(&f).id == (ASK_QUIET | id));
+	assert(answer(&f, ASK_QUIET | 1, RINGFORT_VERDICT_ALLOW) == 0 && !gate_was_told(&f));
+	assert(mailbox_take(f.answers, &message) == 1);
+	assert(((const struct ask_answer *)message.data)->id == (ASK_QUIET | 1));
+	assert(answer(&f, ASK_QUIET | 2, RINGFORT_VERDICT_DENY) == 0 && gate_was_told(&f));
+	mailbox_want(f.answers, 3);
+	assert(answer(&f, ASK_QUIET | 4, RINGFORT_VERDICT_ALLOW) == 0 && !gate_was_told(&f));
+	assert(answer(&f, ASK_QUIET | 3, RINGFORT_VERDICT_ALLOW) == 0 && gate_was_told(&f));
+	/* One that is asked alone. */
+	assert(answer(&f, 9, RINGFORT_VERDICT_ALLOW) == 0 && gate_was_told(&f));
+	straw_teardown(&f);
+}
+
 /* ---- files ---------------------------------------------------------------------------------- */
 
 static void the_file_of_a_request_that_never_came_is_closed(void)
@@ -386,15 +419,6 @@ static void of_more_than_64_unanswered_files_the_oldest_is_closed(void)
 		assert(answer(&f, id, RINGFORT_VERDICT_ALLOW) == 0);
 	assert(count_descriptors() == before);
 	straw_teardown(&f);
-}
-
-static bool gate_was_told(struct straw *f)
-{
-	char bytes[64];
-	int flags = fcntl(f->gate_fd, F_GETFL);
-
-	assert(fcntl(f->gate_fd, F_SETFL, flags | O_NONBLOCK) == 0);
-	return read(f->gate_fd, bytes, sizeof(bytes)) > 0;
 }
 
 static void what_was_shown_can_be_kept_while_questions_behind_it_are_answered(void)
@@ -475,6 +499,7 @@ int main(void)
 	answers_to_what_was_never_asked_are_the_gates_to_count();
 	a_full_mailbox_answers_nothing_and_keeps_the_file();
 	a_full_pipe_to_the_gate_holds_up_nobody();
+	to_allow_what_was_asked_quietly_wakes_the_gate_only_where_it_is_wanted();
 	the_file_of_a_request_that_never_came_is_closed();
 	at_the_limit_of_descriptors_a_request_comes_without_its_file();
 	of_more_than_64_unanswered_files_the_oldest_is_closed();

@@ -226,12 +226,17 @@ static bool read_request(struct requests *requests, const struct mailbox_message
  * A pipe that is full wakes the gate all the same.  Where the gate has gone, a solution is not killed by
  * SIGPIPE: it is pid 1 of its namespace.
  */
+static int wake_gate(struct requests *requests)
+{
+	return write(requests->gate_fd, "", 1) < 0 && errno != EAGAIN ? -EPIPE : 0;
+}
+
 int requests_tell(struct requests *requests, uint32_t kind, const void *data, size_t n)
 {
 	int r = mailbox_put(requests->answers, kind, data, n, NULL, 0);
 
-	if (r == 0 && write(requests->gate_fd, "", 1) < 0)
-		return 0;
+	if (r == 0)
+		wake_gate(requests);
 	return r;
 }
 
@@ -248,7 +253,28 @@ static int give_back(struct requests *requests, uint64_t id)
 	left = mailbox_left(requests->asked);
 	if (left && (left >= ASK_SHOWN_BYTES / 2 || before < ASK_SHOWN_BYTES / 2))
 		return 0;
-	return write(requests->gate_fd, "", 1) < 0 && errno != EAGAIN ? -EPIPE : 0;
+	return wake_gate(requests);
+}
+
+/*
+ * The gate hears it with the others'.  Our answer is in the mailbox before we look whether it is wanted, and the
+ * gate says that before it looks there: one of us sees the other.
+ */
+static bool may_stay_quiet(const struct requests *requests, const struct ask_answer *answer)
+{
+	if (!(answer->id & ASK_QUIET) || answer->verdict != RINGFORT_VERDICT_ALLOW)
+		return false;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return (answer->id & ~ASK_QUIET) > mailbox_wanted(requests->answers);
+}
+
+static int put_answer(struct requests *requests, const struct ask_answer *answer)
+{
+	int r = mailbox_put(requests->answers, ASK_ANSWER, answer, sizeof(*answer), NULL, 0);
+
+	if (r == 0 && !may_stay_quiet(requests, answer))
+		wake_gate(requests);
+	return r;
 }
 
 uint32_t requests_net_granted(const struct requests *requests)
@@ -329,7 +355,7 @@ _public_ int ringfort_client_answer(struct ringfort_client *client, uint64_t id,
 		return -EINVAL;
 	if (id & ASK_SHOWN)
 		return give_back(client->requests, id);
-	r = requests_tell(client->requests, ASK_ANSWER, &answer, sizeof(answer));
+	r = put_answer(client->requests, &answer);
 	if (r == 0)
 		release(client->requests, id);
 	return r;
