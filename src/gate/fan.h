@@ -24,6 +24,7 @@ struct fan_event {
 	uint32_t act; /* enum ringfort_act */
 	int group;      /* that it came from */
 	uint32_t scope; /* of an open, from 1: the reader's to set */
+	bool unread;    /* fd tells what file it is, and is for nobody to read: likewise */
 };
 
 /** fan_open() - a group: close-on-exec, non-blocking.  -EPERM, -ENOSYS, -EINVAL where there is none */

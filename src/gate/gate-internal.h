@@ -82,6 +82,14 @@ void gate_fill_entry(struct history_entry *entry, const struct question *questio
 /** gate_decide() - what its voices come to, miss modes for those that were not heard */
 struct decision gate_decide(const struct gate *gate, const struct question *question);
 
+/*
+ * Where an image is asked about whose process was stopped, there is no group: in its place stands a number
+ * below -1, which the caller of gate_stopped() knows it by.
+ */
+#define GROUP_OF_STOPPED(number) (-2 - (int)(number))
+#define STOPPED_OF_GROUP(group) ((uint32_t)(-2 - (group)))
+#define IS_STOPPED(group) ((group) < -1)
+
 /** gate_answer() - to the group that asked; file: of an image, where it is known; or NULL */
 void gate_answer(struct gate *gate, int group, int fd, const struct file *file, enum ringfort_verdict verdict);
 

@@ -52,6 +52,7 @@ struct gate_options {
 	bool (*is_critical)(void *userdata, uint64_t dev, uint64_t ino);
 	bool (*is_critical_script)(void *userdata, uint64_t dev, const char *path); /* NULL: none is */
 	void (*told)(void *userdata, enum gate_news news, uint32_t slot, const struct history_entry *entry);
+	void (*judged)(void *userdata, uint32_t number, enum ringfort_verdict verdict); /* of gate_stopped() */
 	void *userdata;
 };
 
@@ -127,6 +128,15 @@ void gate_voter_reset(struct gate *gate, uint32_t slot);
 
 /** gate_open() - let everything through, who waits first; or decide again */
 void gate_open(struct gate *gate, bool open);
+
+/**
+ * gate_stopped() - decide about an image that is loaded, whose process was stopped before its first instruction
+ * @number: the caller's, below GATE_STOPPED_MOST; options.judged is told the verdict under it, once, perhaps at once
+ * @fd:     the image, taken over
+ * @readable: false: fd is O_PATH: it is asked about without the file
+ */
+#define GATE_STOPPED_MOST (1u << 30)
+void gate_stopped(struct gate *gate, uint32_t number, uint32_t pid, int fd, bool readable);
 
 /** gate_decide_held() - the operator's word about who is held under that id.  0 or -ENOENT */
 int gate_decide_held(struct gate *gate, uint64_t hold_id, enum ringfort_verdict verdict);

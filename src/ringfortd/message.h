@@ -34,13 +34,18 @@ enum message_kind {
 	MESSAGE_CRITICAL, /* fd: struct critical_set, packed (to control too, who tells it the operator) */
 	MESSAGE_FORGIVE,  /* slot: the operator resets its circuit breaker */
 	MESSAGE_SCOPES,   /* fd: to the process that walks the scopes, beside the first */
+	MESSAGE_STOPS,    /* fd: to the process that has stopped images judged, beside the first */
 	/* scopes to gate */
 	MESSAGE_SCOPE,    /* scope; fd: its folder, or a file of its file system; without: it is not guarded */
 	MESSAGE_SCOPE_FOLDER, /* value[0] scope; fd: a folder in it */
+	/* stops to gate */
+	MESSAGE_STOPPED,  /* value[0] number, value[1] pid, result 0, or why it cannot be read; fd: the image */
+	/* gate to stops */
+	MESSAGE_JUDGED,   /* value[0] number, value[1] enum ringfort_verdict */
 	/* gate to scopes */
 	MESSAGE_SCOPES_AGAIN, /* there is somebody new to mark them for */
 	/* sensor to supervisor, and on to the gate */
-	MESSAGE_BACKSTOP, /* fd: the map of event/backstop.h */
+	MESSAGE_BACKSTOP, /* fds: the map of event/backstop.h; to the supervisor also the ring that tells of stopped images */
 	/* gate to supervisor */
 	MESSAGE_ALIVE,    /* a few times a second */
 	MESSAGE_MOUNTED,  /* the host's mounts changed: guard again */
