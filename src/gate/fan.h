@@ -64,6 +64,9 @@ int fan_marked(int group, int file);
  */
 int fan_mark_scope(int group, enum ringfort_act act, bool whole, int file);
 
+/** fan_unmark_folder() - take that of a folder away.  Return: 1; 0 there was none; or a negative errno */
+int fan_unmark_folder(int group, enum ringfort_act act, int folder);
+
 /** fan_read() - the next events, at most so many.  Return: how many, 0 none now, or a negative errno */
 int fan_read(int group, struct fan_event events[FAN_EVENTS], uint32_t most);
 

@@ -67,6 +67,29 @@ static int mark_everywhere(struct gate *gate, uint32_t scope, int file)
 	return r;
 }
 
+/* Return: 1 it had a mark, 0 none, or a negative errno. */
+static int unmark_everywhere(struct gate *gate, uint32_t scope, int folder)
+{
+	const struct scope *from = &gate->scopes[scope];
+	int r, had = 0;
+
+	if (from->acts & 1u << RINGFORT_ACT_OPEN && from->group >= 0) {
+		r = fan_unmark_folder(from->group, RINGFORT_ACT_OPEN, folder);
+		if (r < 0)
+			return r;
+		had = r;
+	}
+	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++) {
+		if (gate->shown[slot].group < 0 || !(gate->shown[slot].scopes & 1u << scope))
+			continue;
+		r = fan_unmark_folder(gate->shown[slot].group, RINGFORT_ACT_MODIFY, folder);
+		if (r < 0)
+			return r;
+		had |= r;
+	}
+	return had;
+}
+
 static void tell_why(struct gate *gate, uint32_t scope, const char *why)
 {
 	struct history_scope *told = &gate->numbers->scopes[scope];
@@ -116,6 +139,19 @@ int gate_scope_folder(struct gate *gate, uint32_t scope, int folder)
 	else
 		tell_why(gate, scope, strerror(-r));
 	return r;
+}
+
+/* In any order with what marks it: who is in two scopes, or comes back, is told again. */
+int gate_scope_left(struct gate *gate, uint32_t scope, int folder)
+{
+	int r;
+
+	if (scope >= GATE_SCOPES || !gate->scopes[scope].acts || gate->scopes[scope].whole)
+		return -ERANGE;
+	r = unmark_everywhere(gate, scope, folder);
+	if (r > 0 && gate->numbers->scopes[scope].n_folders > 0)
+		gate->numbers->scopes[scope].n_folders--;
+	return r < 0 ? r : 0;
 }
 
 void gate_scope_refuse(struct gate *gate, uint32_t scope, const char *path, const char *why)

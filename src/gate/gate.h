@@ -112,6 +112,9 @@ int gate_scope(struct gate *gate, const struct gate_scope *scope, int file);
 /** gate_scope_folder() - one folder more of a scope that is there; the mark lasts as long as the folder */
 int gate_scope_folder(struct gate *gate, uint32_t scope, int folder);
 
+/** gate_scope_left() - a folder was moved out of a scope, or into another: its mark goes.  0 or a negative errno */
+int gate_scope_left(struct gate *gate, uint32_t scope, int folder);
+
 /** gate_scope_refuse() - it is named, and not guarded, or not all of it: to be told with the reason */
 void gate_scope_refuse(struct gate *gate, uint32_t scope, const char *path, const char *why);
 

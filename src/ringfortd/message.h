@@ -38,6 +38,7 @@ enum message_kind {
 	/* scopes to gate */
 	MESSAGE_SCOPE,    /* scope; fd: its folder, or a file of its file system; without: it is not guarded */
 	MESSAGE_SCOPE_FOLDER, /* value[0] scope; fd: a folder in it */
+	MESSAGE_SCOPE_LEFT,   /* value[0] scope; fd: a folder that is in it no longer */
 	/* stops to gate */
 	MESSAGE_STOPPED,  /* value[0] number, value[1] pid, result 0, or why it cannot be read; fd: the image */
 	/* gate to stops */

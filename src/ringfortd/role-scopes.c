@@ -4,7 +4,9 @@
  *
  * A mark on a folder counts for the files in it and not for folders below, so each gets its own: this process
  * opens them and hands them to the gate, which marks them.  inotify tells of folders that are made or moved
- * in; between that and the mark lies a moment in which their files are opened unasked.
+ * in; between that and the mark lies a moment in which their files are opened unasked.  Of one that is moved out
+ * the mark is taken away, as nobody said that opens are decided there: where it is now nobody tells, so each
+ * folder is found by the kernel's own handle of it.
  *
  * Whoever owns a folder below a scope can put links and mounts there while we walk: each step is one name
  * below an open folder, over neither.  A folder on another file system is in no scope.
@@ -44,13 +46,24 @@
 #endif
 #define TOO_DEEP "its folders lie too deep"
 #define FILES_MS 1 /* after files were made, and nothing else, until we look again */
-#define NEWS (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK)
+#define MOVED_MS 20 /* between the two events of one move, when they are not read together */
+#define NEWS (IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK)
 
 /* A folder that is watched. */
 struct folder {
 	int watch;
 	uint32_t scope;
+	uint32_t round; /* of walks: in which it was found last */
+	uint64_t dev, ino;
 	char *path; /* below the scope; "" for itself */
+	struct file_handle *handle; /* NULL: its file system has none */
+};
+
+/* One that was moved, from here; where to may follow. */
+struct moved {
+	uint32_t cookie; /* 0: none */
+	uint32_t scope;
+	char path[PATH_MAX];
 };
 
 /* No descriptor of it: that would keep its file system mounted. */
@@ -66,6 +79,8 @@ struct walker {
 	const struct config *config;
 	int gate_fd, inotify;
 	void *folders; /* a tree by watch */
+	uint32_t round;
+	struct moved moved;
 	char path[PATH_MAX]; /* where a walk is, below the scope */
 	struct root roots[SCOPES_MAX];
 	bool ended; /* the gate has gone */
@@ -142,14 +157,34 @@ static void forget(struct walker *walker, int watch)
 		return;
 	tdelete(folder, &walker->folders, compare);
 	free(folder->path);
+	free(folder->handle);
 	free(folder);
 }
 
+/* What the kernel finds it by, wherever it is moved to; NULL: there is none, or no memory. */
+static struct file_handle *handle_of(int fd)
+{
+	_cleanup_(freep) struct file_handle *handle = malloc(sizeof(*handle) + MAX_HANDLE_SZ);
+	struct file_handle *fits;
+	int mount;
+
+	if (!handle)
+		return NULL;
+	handle->handle_bytes = MAX_HANDLE_SZ;
+	if (name_to_handle_at(fd, "", handle, &mount, AT_EMPTY_PATH) < 0)
+		return NULL;
+	fits = malloc(sizeof(*fits) + handle->handle_bytes);
+	if (fits)
+		memcpy(fits, handle, sizeof(*fits) + handle->handle_bytes);
+	return fits;
+}
+
 /* One that was moved is known already, by another path. */
-static int remember(struct walker *walker, int watch, uint32_t scope, const char *path)
+static int remember(struct walker *walker, int watch, uint32_t scope, const char *path, int fd)
 {
 	_cleanup_(freep) char *copy = strdup(path);
 	struct folder *folder = find(walker, watch);
+	struct stat st;
 
 	if (!copy)
 		return -ENOMEM;
@@ -158,7 +193,13 @@ static int remember(struct walker *walker, int watch, uint32_t scope, const char
 		if (!folder)
 			return -ENOMEM;
 		folder->watch = watch;
+		folder->handle = handle_of(fd);
+		if (fstat(fd, &st) == 0) {
+			folder->dev = st.st_dev;
+			folder->ino = st.st_ino;
+		}
 		if (!tsearch(folder, &walker->folders, compare)) {
+			free(folder->handle);
 			free(folder);
 			return -ENOMEM;
 		}
@@ -166,6 +207,7 @@ static int remember(struct walker *walker, int watch, uint32_t scope, const char
 	free(folder->path);
 	folder->path = take_ptr(copy);
 	folder->scope = scope;
+	folder->round = walker->round;
 	return 0;
 }
 
@@ -176,7 +218,7 @@ static int watch_folder(struct walker *walker, uint32_t scope, int fd)
 
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	watch = inotify_add_watch(walker->inotify, name, NEWS);
-	return watch < 0 ? -errno : remember(walker, watch, scope, walker->path);
+	return watch < 0 ? -errno : remember(walker, watch, scope, walker->path, fd);
 }
 
 static int mount_of(int fd, uint64_t *ret_mount)
@@ -292,6 +334,74 @@ static void walk(struct walker *walker, uint32_t scope, int fd)
 	walk_children(walker, scope, fd);
 }
 
+/* ---- those that left ------------------------------------------------------------------------------ */
+
+/* Which folders are looked for, and those found. */
+struct search {
+	const struct walker *walker;
+	uint32_t scope;
+	const char *path; /* this and all below it; NULL: what the last walk did not find */
+	int *watches;
+	size_t n;
+};
+
+static bool has_left(const struct search *search, const struct folder *folder)
+{
+	size_t length;
+
+	if (folder->scope != search->scope)
+		return false;
+	if (!search->path)
+		return folder->round != search->walker->round;
+	length = strlen(search->path);
+	return strncmp(folder->path, search->path, length) == 0 &&
+	       (folder->path[length] == '/' || folder->path[length] == '\0');
+}
+
+static void each_folder(const void *node, VISIT visit, void *userdata)
+{
+	const struct folder *folder = *(struct folder *const *)node;
+	struct search *search = userdata;
+	int *more;
+
+	if ((visit != postorder && visit != leaf) || !has_left(search, folder))
+		return;
+	more = realloc(search->watches, (search->n + 1) * sizeof(*more));
+	if (!more)
+		return;
+	search->watches = more;
+	search->watches[search->n++] = folder->watch;
+}
+
+/* `root`: any descriptor on its file system. */
+static void leave(struct walker *walker, int root, int watch)
+{
+	static struct message message = { .kind = MESSAGE_SCOPE_LEFT };
+	const struct folder *folder = find(walker, watch);
+	_cleanup_(closep) int fd = -1;
+	struct stat st;
+
+	if (folder->handle)
+		fd = open_by_handle_at(root, folder->handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	message.value[0] = folder->scope;
+	/* On another file system, in the same place now, a handle may be another's. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == folder->dev && st.st_ino == folder->ino)
+		tell(walker, &message, fd);
+	/* Its path may be another's next. */
+	inotify_rm_watch(walker->inotify, watch);
+	forget(walker, watch);
+}
+
+static void leave_all(struct walker *walker, uint32_t scope, int root, const char *path)
+{
+	struct search search = { .walker = walker, .scope = scope, .path = path };
+
+	twalk_r(walker->folders, each_folder, &search);
+	for (size_t i = 0; i < search.n && !walker->ended; i++)
+		leave(walker, root, search.watches[i]);
+	free(search.watches);
+}
+
 /* ---- scopes ------------------------------------------------------------------------------------ */
 
 /* The host's own lives on this file system. */
@@ -351,9 +461,13 @@ static void begin(struct walker *walker, uint32_t scope, int fd)
 	if (scopes_whole(walker->config, scope))
 		return;
 	walker->path[0] = '\0';
+	walker->round++;
 	walk(walker, scope, fd);
+	/* Moves may have been lost, and so who was not found has left; unless we could not look everywhere. */
 	if (root->why[0])
 		tell_scope(walker, scope, -1);
+	else
+		leave_all(walker, scope, fd, NULL);
 }
 
 static bool is_same(const struct root *root, const struct stat *st, uint64_t mount)
@@ -413,6 +527,35 @@ static int open_known(struct walker *walker, const struct folder *folder)
 	return open_folder(root, folder->path);
 }
 
+/* Where it went to no longer counts: it has left. */
+static void settle(struct walker *walker)
+{
+	struct moved *moved = &walker->moved;
+	_cleanup_(closep) int root = -1;
+	uint64_t mount = 0;
+	const char *why;
+	struct stat st;
+
+	if (!moved->cookie)
+		return;
+	moved->cookie = 0;
+	root = open_root(walker, moved->scope, &st, &mount, &why);
+	if (root >= 0 && is_same(&walker->roots[moved->scope], &st, mount))
+		leave_all(walker, moved->scope, root, moved->path);
+}
+
+static void move(struct walker *walker, const struct folder *from, const struct inotify_event *event)
+{
+	struct moved *moved = &walker->moved;
+
+	/* A longer path would be that of no folder that we know. */
+	if (snprintf(moved->path, sizeof(moved->path), "%s%s%s", from->path, from->path[0] ? "/" : "", event->name) >=
+	    (int)sizeof(moved->path))
+		return;
+	moved->cookie = event->cookie;
+	moved->scope = from->scope;
+}
+
 static void take(struct walker *walker, const struct inotify_event *event)
 {
 	const struct folder *folder = find(walker, event->wd);
@@ -426,6 +569,18 @@ static void take(struct walker *walker, const struct inotify_event *event)
 	}
 	if (!folder || !(event->mask & IN_ISDIR) || !event->len)
 		return;
+	/* Within its scope: it is found at its new place, with all below it. */
+	if (event->mask & IN_MOVED_TO && event->cookie == walker->moved.cookie && folder->scope == walker->moved.scope)
+		walker->moved.cookie = 0;
+	settle(walker);
+	/* It may have been in what has left. */
+	folder = find(walker, event->wd);
+	if (!folder)
+		return;
+	if (event->mask & IN_MOVED_FROM) {
+		move(walker, folder, event);
+		return;
+	}
 	parent = open_known(walker, folder);
 	if (parent < 0)
 		return;
@@ -484,11 +639,14 @@ static void run(struct walker *walker)
 
 	look_everywhere(walker, false);
 	while (!walker->ended) {
-		int n = poll(fds, files_only ? 1 : 2, files_only ? FILES_MS : LOOK_MS);
+		const bool moved = walker->moved.cookie != 0;
+		int n = poll(fds, files_only ? 1 : 2, files_only ? FILES_MS : moved ? MOVED_MS : LOOK_MS);
 
 		if (n > 0 && fds[0].revents)
 			hear_gate(walker);
-		if (n == 0 && !files_only)
+		if (n == 0 && moved && !files_only)
+			settle(walker);
+		else if (n == 0 && !files_only)
 			look_everywhere(walker, false);
 		files_only = !files_only && n > 0 && fds[1].revents && !read_news(walker);
 	}
