@@ -64,6 +64,9 @@ int fan_marked(int group, int file);
  */
 int fan_mark_scope(int group, enum ringfort_act act, bool whole, int file);
 
+/** fan_marked_scope() - as fan_marked(), of the mark of fan_mark_scope() */
+int fan_marked_scope(int group, enum ringfort_act act, bool whole, int file);
+
 /** fan_unmark_folder() - take that of a folder away.  Return: 1; 0 there was none; or a negative errno */
 int fan_unmark_folder(int group, enum ringfort_act act, int folder);
 

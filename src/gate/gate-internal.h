@@ -46,11 +46,13 @@ struct gate {
 	struct scope {
 		int group;     /* that asks about opens; -1: none yet */
 		uint32_t acts; /* 0: nobody named it */
+		uint64_t unmarked_ns; /* when a mark of it was missed last, and told */
 		bool whole;    /* a file system: ignore marks can be dropped there, and folders' cannot be told apart */
 	} scopes[GATE_SCOPES];
 	struct shown {
 		int group;          /* that tells of what was written, for one solution; -1: none */
 		uint32_t scopes;    /* where, a bit each */
+		uint64_t since_ns;  /* and since when */
 		bool paused;        /* nobody looks at its events: the solution has no room, or is not there */
 		bool lost;          /* something was not shown, and the solution does not know yet */
 		uint64_t paused_ns;

@@ -35,9 +35,10 @@ enum gate_news {
 	GATE_DEMOTED,    /* slot: the circuit breaker of a solution opened */
 	GATE_HELD,       /* entry: it waits for the operator; verdict: what follows without him */
 	GATE_OVERFLOW,   /* the kernel's queue was full, or it could not open a file (and denied it) */
-	GATE_UNMARKED,   /* slot: the place whose mark somebody had taken away */
+	GATE_UNMARKED,   /* slot: the place, or GATE_PLACES and the scope, whose mark somebody had taken away */
 	GATE_MOUNTED,    /* the host's mounts changed: gate_guard() again */
-	GATE_UNSCOPED,   /* a solution came that shall be shown what is written: gate_scope() again, and folders */
+	GATE_UNSCOPED,   /* gate_scope() again, and folders: a solution came that shall be shown what is written, or */
+			 /* marks were taken away */
 };
 
 struct gate_options {
@@ -111,6 +112,9 @@ int gate_scope(struct gate *gate, const struct gate_scope *scope, int file);
 
 /** gate_scope_folder() - one folder more of a scope that is there; the mark lasts as long as the folder */
 int gate_scope_folder(struct gate *gate, uint32_t scope, int folder);
+
+/** gate_scope_still() - does it still have the marks that gate_scope() and gate_scope_folder() set?  Else GATE_UNMARKED */
+int gate_scope_still(struct gate *gate, uint32_t scope, int file);
 
 /** gate_scope_left() - a folder was moved out of a scope, or into another: its mark goes.  0 or a negative errno */
 int gate_scope_left(struct gate *gate, uint32_t scope, int folder);

@@ -5,9 +5,11 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "event/denial.h"
+#include "gate/gate.h"
 #include "gate/history.h"
 #include "gate/net-book.h"
 #include "gate/superblock.h"
+#include "host/scopes.h"
 #include "ringfortd/boot-line.h"
 #include "ringfortd/outside.h"
 #include "ringfortd/process-state.h"
@@ -315,9 +317,14 @@ static void tell_unmarked(const struct gate_keeper *keeper, uint64_t place)
 					 .pid = (uint32_t)keeper->pid, .part = "gate",
 					 .detail = "its mark was removed from the file system; it was set again" };
 
-	if (place >= config->gate_exec.n)
+	if (place < config->gate_exec.n)
+		snprintf(tamper.path, sizeof(tamper.path), "%s", config->gate_exec.text[place]);
+	else if (place >= GATE_PLACES && place - GATE_PLACES < scopes_n(config))
+		snprintf(tamper.path, sizeof(tamper.path), "%s", scopes_path(config, (uint32_t)(place - GATE_PLACES)));
+	else
 		return;
-	snprintf(tamper.path, sizeof(tamper.path), "%s", config->gate_exec.text[place]);
+	if (place >= GATE_PLACES)
+		snprintf(tamper.detail, sizeof(tamper.detail), "marks of a scope of opens were removed; they are set again");
 	supervisor_tell_tamper(keeper->supervisor, &tamper);
 }
 

@@ -291,6 +291,8 @@ static void hear_scopes(struct gate_loop *loop)
 			scope(loop, &message.scope, fds[0]);
 		else if (message.kind == MESSAGE_SCOPE_FOLDER && fds[0] >= 0)
 			gate_scope_folder(loop->gate, (uint32_t)message.value[0], fds[0]);
+		else if (message.kind == MESSAGE_SCOPE_STILL && fds[0] >= 0)
+			gate_scope_still(loop->gate, (uint32_t)message.value[0], fds[0]);
 		else if (message.kind == MESSAGE_SCOPE_LEFT && fds[0] >= 0)
 			gate_scope_left(loop->gate, (uint32_t)message.value[0], fds[0]);
 		for (int fd = 0; fd < MESSAGE_MAX_FDS; fd++)

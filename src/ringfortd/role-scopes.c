@@ -11,6 +11,9 @@
  * Whoever owns a folder below a scope can put links and mounts there while we walk: each step is one name
  * below an open folder, over neither.  A folder on another file system is in no scope.
  *
+ * Whoever has got hold of the gate's groups can take marks away, and nobody tells: each scope's own folder is shown
+ * to the gate twice a second, and some of those in it, a round of them all in turn.
+ *
  * It may wait for a disk, and it may die: the gate needs it only for what is new.
  */
 #include "ringfortd/role.h"
@@ -35,9 +38,11 @@
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define LOOK_MS 1000     /* at the scopes themselves: mounted over, made, deleted */
+#define LOOK_MS 500      /* at the scopes themselves: mounted over, made, deleted, without marks */
+#define FOLDERS_A_LOOK 64 /* of all, to see whether they have theirs */
 #define PATIENCE_MS 5000 /* for a gate that does not read */
 #define DESCRIPTORS 8192 /* a walk keeps those of the way down to where it is */
 #define BUFFER_BYTES 65536
@@ -80,6 +85,8 @@ struct walker {
 	int gate_fd, inotify;
 	void *folders; /* a tree by watch */
 	uint32_t round;
+	uint32_t n_folders, n_looks;
+	uint64_t looked_ms;
 	struct moved moved;
 	char path[PATH_MAX]; /* where a walk is, below the scope */
 	struct root roots[SCOPES_MAX];
@@ -156,6 +163,7 @@ static void forget(struct walker *walker, int watch)
 	if (!folder)
 		return;
 	tdelete(folder, &walker->folders, compare);
+	walker->n_folders--;
 	free(folder->path);
 	free(folder->handle);
 	free(folder);
@@ -203,6 +211,7 @@ static int remember(struct walker *walker, int watch, uint32_t scope, const char
 			free(folder);
 			return -ENOMEM;
 		}
+		walker->n_folders++;
 	}
 	free(folder->path);
 	folder->path = take_ptr(copy);
@@ -340,19 +349,24 @@ static void walk(struct walker *walker, uint32_t scope, int fd)
 struct search {
 	const struct walker *walker;
 	uint32_t scope;
-	const char *path; /* this and all below it; NULL: what the last walk did not find */
+	enum { SEARCH_BELOW, SEARCH_NOT_FOUND, SEARCH_SOME } what;
+	const char *path; /* this and all below it */
 	int *watches;
 	size_t n;
 };
 
-static bool has_left(const struct search *search, const struct folder *folder)
+static bool is_wanted(const struct search *search, const struct folder *folder)
 {
+	const struct walker *walker = search->walker;
 	size_t length;
 
 	if (folder->scope != search->scope)
 		return false;
-	if (!search->path)
-		return folder->round != search->walker->round;
+	if (search->what == SEARCH_NOT_FOUND)
+		return folder->round != walker->round;
+	if (search->what == SEARCH_SOME)
+		return (uint32_t)folder->watch % (walker->n_folders / FOLDERS_A_LOOK + 1) ==
+		       walker->n_looks % (walker->n_folders / FOLDERS_A_LOOK + 1);
 	length = strlen(search->path);
 	return strncmp(folder->path, search->path, length) == 0 &&
 	       (folder->path[length] == '/' || folder->path[length] == '\0');
@@ -364,7 +378,7 @@ static void each_folder(const void *node, VISIT visit, void *userdata)
 	struct search *search = userdata;
 	int *more;
 
-	if ((visit != postorder && visit != leaf) || !has_left(search, folder))
+	if ((visit != postorder && visit != leaf) || !is_wanted(search, folder))
 		return;
 	more = realloc(search->watches, (search->n + 1) * sizeof(*more));
 	if (!more)
@@ -373,20 +387,25 @@ static void each_folder(const void *node, VISIT visit, void *userdata)
 	search->watches[search->n++] = folder->watch;
 }
 
-/* `root`: any descriptor on its file system. */
-static void leave(struct walker *walker, int root, int watch)
+/* Wherever it is now.  `root`: any descriptor on its file system. */
+static void tell_known(struct walker *walker, int root, const struct folder *folder, enum message_kind kind)
 {
-	static struct message message = { .kind = MESSAGE_SCOPE_LEFT };
-	const struct folder *folder = find(walker, watch);
+	static struct message message;
 	_cleanup_(closep) int fd = -1;
 	struct stat st;
 
 	if (folder->handle)
 		fd = open_by_handle_at(root, folder->handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	message.kind = kind;
 	message.value[0] = folder->scope;
 	/* On another file system, in the same place now, a handle may be another's. */
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == folder->dev && st.st_ino == folder->ino)
 		tell(walker, &message, fd);
+}
+
+static void leave(struct walker *walker, int root, int watch)
+{
+	tell_known(walker, root, find(walker, watch), MESSAGE_SCOPE_LEFT);
 	/* Its path may be another's next. */
 	inotify_rm_watch(walker->inotify, watch);
 	forget(walker, watch);
@@ -394,11 +413,26 @@ static void leave(struct walker *walker, int root, int watch)
 
 static void leave_all(struct walker *walker, uint32_t scope, int root, const char *path)
 {
-	struct search search = { .walker = walker, .scope = scope, .path = path };
+	struct search search = { .walker = walker, .scope = scope, .path = path,
+				 .what = path ? SEARCH_BELOW : SEARCH_NOT_FOUND };
 
 	twalk_r(walker->folders, each_folder, &search);
 	for (size_t i = 0; i < search.n && !walker->ended; i++)
 		leave(walker, root, search.watches[i]);
+	free(search.watches);
+}
+
+/* ---- marks that were taken away --------------------------------------------------------------------- */
+
+static void tell_still(struct walker *walker, uint32_t scope, int root)
+{
+	const struct message still = { .kind = MESSAGE_SCOPE_STILL, .value = { scope } };
+	struct search search = { .walker = walker, .scope = scope, .what = SEARCH_SOME };
+
+	tell(walker, &still, root);
+	twalk_r(walker->folders, each_folder, &search);
+	for (size_t i = 0; i < search.n && !walker->ended; i++)
+		tell_known(walker, root, find(walker, search.watches[i]), MESSAGE_SCOPE_STILL);
 	free(search.watches);
 }
 
@@ -494,8 +528,10 @@ static void look(struct walker *walker, uint32_t scope, bool again)
 		tell_scope(walker, scope, -1);
 		return;
 	}
-	if (!again && is_same(root, &st, mount))
+	if (!again && is_same(root, &st, mount)) {
+		tell_still(walker, scope, fd);
 		return;
+	}
 	root->there = true;
 	root->dev = st.st_dev;
 	root->ino = st.st_ino;
@@ -504,8 +540,18 @@ static void look(struct walker *walker, uint32_t scope, bool again)
 	begin(walker, scope, fd);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static void look_everywhere(struct walker *walker, bool again)
 {
+	walker->looked_ms = now_ms();
+	walker->n_looks++;
 	for (uint32_t scope = 0; scope < scopes_n(walker->config) && !walker->ended; scope++)
 		if (scopes_acts(walker->config, scope))
 			look(walker, scope, again);
@@ -646,7 +692,8 @@ static void run(struct walker *walker)
 			hear_gate(walker);
 		if (n == 0 && moved && !files_only)
 			settle(walker);
-		else if (n == 0 && !files_only)
+		/* Also while there is news all the time. */
+		if (now_ms() - walker->looked_ms >= LOOK_MS && !walker->ended)
 			look_everywhere(walker, false);
 		files_only = !files_only && n > 0 && fds[1].revents && !read_news(walker);
 	}
