@@ -29,6 +29,7 @@ DAEMON = os.path.join(STAGE, "usr/sbin/ringfortd")
 CLI = os.path.join(STAGE, "usr/bin/ringfort")
 PLAIN = os.environ.get("RINGFORT_PLAIN", BUILD)  # without sanitizers, also when the rest has them
 TRIGGER = os.path.join(PLAIN, "tests/trigger")
+MARKER = os.path.join(PLAIN, "tests/marker")
 SOLUTIONS = os.path.join(PLAIN, "tests/solutions")
 KIT_BAD = os.path.join(PLAIN, "kit/bad")
 CGROUP2 = next((p for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
@@ -391,7 +392,7 @@ class Daemon:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def roles(self):
-        """Pids by name of the supervisor, sensor, control, gate and scopes."""
+        """Pids by name of the supervisor, sensor, control, gate, scopes and stops."""
         found = {"supervisor": self.pid}
         with open(f"/proc/{self.pid}/task/{self.pid}/children") as file:
             children = [int(pid) for pid in file.read().split()]
@@ -406,6 +407,8 @@ class Daemon:
                     found["gate"] = pid
                 elif name.startswith("ringfort-scopes"):
                     found["scopes"] = pid
+                elif name.startswith("ringfort-stops"):
+                    found["stops"] = pid
         return found
 
     @property

@@ -114,6 +114,46 @@ def write_denied(path):
     return path
 
 
+@case("a folder that is moved out is guarded no longer, nor what lies in it; within, back, or into another scope it is")
+def folders_leave():
+    for kind in ("tmpfs", "ext4"):
+        scratch = Scratch(kind)
+        one, two, out = (f"{scratch.path}/{name}" for name in ("one", "two", "out"))
+        for path in (f"{one}/a/b/c", f"{one}/stays", two, out):
+            os.makedirs(path)
+        write(f"{one}/a/b/c/bad")
+        write(f"{one}/a/bad")
+        solutions = [opener("judge", "deny-suffix=/bad", scopes=[one]), opener("second", "allow", scopes=[two])]
+        with Scopes(solutions, [one, two]) as daemon:
+            equal(daemon.scope(one)["folders"], 5, f"folders on {kind}")
+            require(not opens(f"{one}/a/b/c/bad"), "it is not denied at the beginning")
+            begin = time.monotonic()
+            os.rename(f"{one}/a", f"{out}/a")
+            lib.wait_until(lambda: daemon.scope(one)["folders"] == 2, 5, lambda: daemon.gate())
+            figure(f"{kind}: {(time.monotonic() - begin) * 1000:.0f} ms until three folders are guarded no longer, as told")
+            asked = daemon.voice("judge")["asked"]
+            require(opens(f"{out}/a/b/c/bad") and opens(f"{out}/a/bad"), "what has left is denied")
+            os.makedirs(f"{out}/a/b/new")
+            require(opens(write_denied(f"{out}/a/b/new/bad")), "what was made in it behind that is denied")
+            equal(daemon.voice("judge")["asked"], asked, "asked about what has left")
+            # Another takes its name, and then it comes back below that.
+            os.mkdir(f"{one}/a")
+            lib.wait_until(lambda: daemon.scope(one)["folders"] == 3, 5, lambda: daemon.gate())
+            require(not opens(write_denied(f"{one}/a/bad")), "in another of the same name")
+            os.rename(f"{out}/a", f"{one}/a/a")
+            lib.wait_until(lambda: daemon.scope(one)["folders"] == 7, 5, lambda: daemon.gate())
+            require(not opens(f"{one}/a/a/b/c/bad"), "when it is back")
+            # Within its scope, and into another, whose solution lets it through.
+            os.rename(f"{one}/a/a/b", f"{one}/stays/b")
+            time.sleep(0.5)
+            require(not opens(f"{one}/stays/b/c/bad"), "within the scope")
+            os.rename(f"{one}/stays/b", f"{two}/b")
+            lib.wait_until(lambda: daemon.scope(two)["folders"] == 4, 5, lambda: daemon.gate())
+            asked = daemon.voice("judge")["asked"], daemon.voice("second")["asked"]
+            require(opens(f"{two}/b/c/bad"), "in the other scope")
+            equal((daemon.voice("judge")["asked"], daemon.voice("second")["asked"]), (asked[0], asked[1] + 1), "asked")
+
+
 @case("folders that are made, moved in, or whose scope is made later, are guarded too")
 def folders_come():
     scratch = Scratch()

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import lib
-from guarded import DENIED, Guard, Scratch, judge, outcome
+from guarded import DENIED, Guard, Scopes, Scratch, judge, outcome
 from lib import case, equal, figure, require
 
 SEEN_WITHIN = 1.0
@@ -264,16 +264,28 @@ FAN_MARK_FLUSH, FAN_MARK_FILESYSTEM = 0x80, 0x100
 SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
 
 
-def group_of(pid):
-    """A copy of the gate's fanotify descriptor, as root can take one."""
-    for fd in os.listdir(f"/proc/{pid}/fd"):
+def groups_of(pid):
+    """Copies of the gate's fanotify descriptors, as root can take them."""
+    groups, pidfd = [], _libc.syscall(SYS_PIDFD_OPEN, pid, 0)
+    for fd in sorted(int(name) for name in os.listdir(f"/proc/{pid}/fd")):
         if "fanotify" in os.readlink(f"/proc/{pid}/fd/{fd}"):
-            pidfd = _libc.syscall(SYS_PIDFD_OPEN, pid, 0)
-            group = _libc.syscall(SYS_PIDFD_GETFD, pidfd, int(fd), 0)
-            os.close(pidfd)
-            require(group >= 0, "pidfd_getfd:", os.strerror(ctypes.get_errno()))
-            return group
-    raise lib.Failure("the gate has no fanotify group")
+            groups.append(_libc.syscall(SYS_PIDFD_GETFD, pidfd, fd, 0))
+            require(groups[-1] >= 0, "pidfd_getfd:", os.strerror(ctypes.get_errno()))
+    os.close(pidfd)
+    require(groups, "the gate has no fanotify group")
+    return groups
+
+
+def group_of(pid):
+    groups = groups_of(pid)
+    for group in groups[1:]:
+        os.close(group)
+    return groups[0]
+
+
+def can_open(path):
+    """By another: this process may hold a group, and would wait for itself."""
+    return subprocess.run(["cat", path], capture_output=True, timeout=20).returncode == 0
 
 
 @case("removed marks of the gate are found and set again, each on its file system")
@@ -293,6 +305,43 @@ def unmarked():
         lib.wait_until(lambda: len(watch.told()) == 2, 1, watch.told)
         equal(watch.follower.lines[1]["ringfort"]["path"], two.path, "the second")
         equal((outcome(bad), outcome(worse)), (DENIED, DENIED), "verdicts afterwards")
+
+
+@case("removed marks of scopes are found and set again, of a file system, of a folder and of all that is written in it")
+def unscoped():
+    one, two = Scratch(), Scratch()
+    for path in (f"{one.path}/folder/below", f"{two.path}/whole"):
+        os.makedirs(path)
+    bad = [f"{one.path}/folder/bad", f"{one.path}/folder/below/bad", f"{two.path}/whole/bad"]
+    for path in bad:
+        with open(path, "w") as file:
+            file.write(path)
+    opens = "authorize: [file.open, file.modify]\n"
+    solution = lib.Solution("judge", "judge", ["deny-suffix=/bad"], events=["process.exec"], extra=opens,
+                            operator=opens + "mode: enforce\n")
+    with Scopes([solution], [f"{one.path}/folder"], [two.path]) as daemon:
+        lib.wait_until(lambda: daemon.scope(f"{one.path}/folder")["folders"] == 2, 5, daemon.gate)
+        # What a new solution is shown is marked without a word for a while.
+        time.sleep(6)
+        watch = Watch(daemon)
+        groups, kinds = groups_of(daemon.roles()["gate"]), {}
+        try:
+            require(len(groups) >= 3, groups)
+            for flags in (FAN_MARK_FLUSH, FAN_MARK_FLUSH | FAN_MARK_FILESYSTEM):
+                for group in groups:
+                    before = len(watch.follower.lines)
+                    done = watch.act(_libc.fanotify_mark, group, flags, ctypes.c_uint64(0), -100, None)
+                    equal(done, 0, "FAN_MARK_FLUSH")
+                    time.sleep(1.2)
+                    for path in bad:
+                        require(not can_open(path), f"{path} is opened")
+                    told = [line["ringfort"] for line in watch.follower.lines[before:]]
+                    require(all(t["what"] == "mark_removed" and t["healed"] for t in told), told)
+                    kinds[flags] = kinds.get(flags, set()) | {t["path"] for t in told}
+        finally:
+            for group in groups:
+                os.close(group)
+        equal(kinds, {FAN_MARK_FLUSH: {f"{one.path}/folder"}, FAN_MARK_FLUSH | FAN_MARK_FILESYSTEM: {two.path}}, "findings")
 
 
 @case("a guarded file system that is unmounted and mounted again is no tampering, and is guarded")

@@ -136,20 +136,26 @@ static void print_outside(const struct screen *screen, const json_t *outside)
 		{ "user_mount", "on file systems that were mounted in a user namespace" },
 		{ "elsewhere", "on file systems that are not guarded, and not what root alone could make" },
 	};
-	_cleanup_(table_freep) struct table *table = table_new("OUTSIDE >SEEN >KILLED WHAT");
+	_cleanup_(table_freep) struct table *table = table_new("OUTSIDE >SEEN >KILLED >STOPPED >DENIED >UNJUDGED WHAT");
 	size_t n_rows = 0;
+	bool stops = false;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		const json_t *kind = json_object_get(outside, kinds[i].name);
 		const char *policy = tree_string(kind, "policy");
-		bool kill = strcmp(policy, "kill") == 0;
+		bool kill = strcmp(policy, "kill") == 0, stop = strcmp(policy, "stop") == 0;
+		bool can = kill ? tree_bool(outside, "can_kill") : !stop || tree_bool(outside, "can_stop");
 
-		if (!kill && strcmp(policy, "report") != 0)
+		if (!kill && !stop && strcmp(policy, "report") != 0)
 			continue;
 		n_rows++;
-		table_cell(table, kill && !tree_bool(outside, "can_kill") ? INK_RED : INK_PLAIN, "%s", policy);
+		stops |= stop;
+		table_cell(table, can ? INK_PLAIN : INK_RED, "%s", policy);
 		table_cell(table, INK_PLAIN, "%llu", number(kind, "seen"));
 		table_cell(table, number(kind, "killed") ? INK_YELLOW : INK_PLAIN, "%llu", number(kind, "killed"));
+		table_cell(table, INK_PLAIN, "%llu", number(kind, "stopped"));
+		table_cell(table, number(kind, "denied") ? INK_YELLOW : INK_PLAIN, "%llu", number(kind, "denied"));
+		table_cell(table, number(kind, "unjudged") ? INK_RED : INK_PLAIN, "%llu", number(kind, "unjudged"));
 		table_cell(table, INK_PLAIN, "%s", kinds[i].says);
 	}
 	if (!n_rows)
@@ -157,6 +163,8 @@ static void print_outside(const struct screen *screen, const json_t *outside)
 	table_print(table, screen);
 	if (!tree_bool(outside, "can_kill"))
 		fputs("this kernel lets nobody be killed before he runs: they are only counted\n", screen->file);
+	else if (stops && !tree_bool(outside, "can_stop"))
+		fputs("in a container nobody is stopped: they are only counted\n", screen->file);
 	fputc('\n', screen->file);
 }
 

@@ -61,6 +61,8 @@ static void print_head(const struct screen *screen, const json_t *entry)
 	print_hold(screen, json_object_get(entry, "hold"));
 	if (tree_bool(entry, "overridden"))
 		fputs(", a denial was overridden: the host needs this file", screen->file);
+	if (tree_bool(entry, "stopped"))
+		fputs(", its process was stopped before its first instruction", screen->file);
 	if (tree_bool(entry, "foreign_ns"))
 		fputs(", the path is of another mount namespace", screen->file);
 	fputc('\n', screen->file);

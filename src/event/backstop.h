@@ -13,6 +13,9 @@
  * Of images that the kernel asks nobody about the operator has said what becomes of them: by kind, the
  * supervisor writes it, with the file systems that are no matter of it because they are named to be guarded.
  * A gap on those is told and never punished: in a gap all that the host lives by runs without a verdict.
+ *
+ * One that is to be judged stands here from its stop to its end of it.  So it is known over the lives of all
+ * who could let it go; the entry is taken by the probe and given back by whoever does (ringfortd/stopped.h).
  */
 #ifndef RINGFORT_EVENT_BACKSTOP_H
 #define RINGFORT_EVENT_BACKSTOP_H
@@ -37,6 +40,7 @@ enum backstop_policy {
 	BACKSTOP_IGNORE, /* not even counted */
 	BACKSTOP_REPORT, /* counted, and its event says so */
 	BACKSTOP_KILL,   /* as well, and ended before its first instruction */
+	BACKSTOP_STOP,   /* as well, and stopped before its first instruction, until solutions have judged it */
 	_BACKSTOP_POLICY_N
 };
 
@@ -48,6 +52,28 @@ enum backstop_policy {
 struct backstop_reach {
 	uint64_t uid_first, uid_last; /* real user ids */
 	uint64_t supervisor;          /* process whose children are spared, by the host's number; 0: nobody's */
+	uint64_t closed;              /* 1: whom there is no room to judge is killed, 0: he runs */
+};
+
+#define BACKSTOP_STOPS 64u
+
+enum backstop_stop_state {
+	BACKSTOP_FREE,
+	BACKSTOP_TAKEN,   /* the probe writes it */
+	BACKSTOP_STOPPED, /* it waits for its verdict */
+	BACKSTOP_GOING,   /* it has one */
+};
+
+/* A process that was stopped before the first instruction of its image. */
+struct backstop_stop {
+	uint64_t state;    /* enum backstop_stop_state */
+	uint64_t start_ns; /* as in events */
+	uint64_t stamp_ns; /* CLOCK_MONOTONIC */
+	uint64_t parent_start_ns;
+	uint32_t pid;      /* by the host's number */
+	uint32_t parent;   /* 0: it stood still before */
+	uint32_t kind;     /* enum backstop_kind */
+	uint32_t reserved;
 };
 
 struct backstop_entry {
@@ -66,6 +92,10 @@ struct backstop {
 	struct backstop_reach reach; /* of what is said */
 	uint64_t n_outside[BACKSTOP_KINDS]; /* by the probe */
 	uint64_t n_killed[BACKSTOP_KINDS];  /* of those */
+	uint64_t n_stopped[BACKSTOP_KINDS]; /* likewise, to be judged */
+	uint64_t n_denied[BACKSTOP_KINDS];  /* of the stopped: killed, by those who let them go */
+	uint64_t n_unjudged[BACKSTOP_KINDS]; /* there was no room to judge them */
+	struct backstop_stop stops[BACKSTOP_STOPS];
 	struct backstop_entry entries[BACKSTOP_SETS * BACKSTOP_WAYS];
 };
 

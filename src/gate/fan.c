@@ -93,6 +93,21 @@ int fan_mark_scope(int group, enum ringfort_act act, bool whole, int file)
 	return mark(group, FAN_MARK_ADD | FAN_MARK_ONLYDIR, mask_of(act) | FAN_EVENT_ON_CHILD, file);
 }
 
+int fan_marked_scope(int group, enum ringfort_act act, bool whole, int file)
+{
+	const uint64_t absent = act == RINGFORT_ACT_OPEN ? FAN_OPEN_EXEC_PERM : FAN_MODIFY;
+	int r = mark(group, FAN_MARK_REMOVE | (whole ? FAN_MARK_FILESYSTEM : FAN_MARK_ONLYDIR), absent, file);
+
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
+int fan_unmark_folder(int group, enum ringfort_act act, int folder)
+{
+	int r = mark(group, FAN_MARK_REMOVE | FAN_MARK_ONLYDIR, mask_of(act) | FAN_EVENT_ON_CHILD, folder);
+
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
 static int take_events(int group, const char *buffer, ssize_t n, struct fan_event events[FAN_EVENTS])
 {
 	const struct fanotify_event_metadata *event = (const void *)buffer;

@@ -24,6 +24,7 @@ struct fan_event {
 	uint32_t act; /* enum ringfort_act */
 	int group;      /* that it came from */
 	uint32_t scope; /* of an open, from 1: the reader's to set */
+	bool unread;    /* fd tells what file it is, and is for nobody to read: likewise */
 };
 
 /** fan_open() - a group: close-on-exec, non-blocking.  -EPERM, -ENOSYS, -EINVAL where there is none */
@@ -62,6 +63,12 @@ int fan_marked(int group, int file);
  * The mark of a folder goes with it; a hard link of a file into another folder leads past it.
  */
 int fan_mark_scope(int group, enum ringfort_act act, bool whole, int file);
+
+/** fan_marked_scope() - as fan_marked(), of the mark of fan_mark_scope() */
+int fan_marked_scope(int group, enum ringfort_act act, bool whole, int file);
+
+/** fan_unmark_folder() - take that of a folder away.  Return: 1; 0 there was none; or a negative errno */
+int fan_unmark_folder(int group, enum ringfort_act act, int folder);
 
 /** fan_read() - the next events, at most so many.  Return: how many, 0 none now, or a negative errno */
 int fan_read(int group, struct fan_event events[FAN_EVENTS], uint32_t most);

@@ -124,8 +124,8 @@ static uint32_t quiet_voices(const struct question *question)
 static void put(struct gate *gate, struct question *question, const struct fan_event *event, const struct file *file,
 		struct voter *const voters[], uint32_t n)
 {
-	struct voter_question asked = { .act = event->act, .pid = event->pid, .fd = event->fd, .file = file,
-					.path = &gate->path };
+	struct voter_question asked = { .act = event->act, .pid = event->pid, .fd = event->unread ? -1 : event->fd,
+					.file = file, .path = &gate->path };
 
 	describe(gate, question, event, file);
 	question->deadline_ns = gate->now_ns + gate->options.deadline_ms * 1000000ull;
@@ -223,7 +223,7 @@ static bool answer_from_table(struct gate *gate, const struct fan_event *event, 
 	entry = (struct history_entry){
 		.time_ns = gate_clock_ns(CLOCK_REALTIME), .dev = file->dev, .ino = file->ino, .act = event->act,
 		.verdict = value.verdict, .pid = event->pid, .cached = 1, .cached_from = value.id,
-		.foreign_ns = !mounts_has(gate->mounts, file->mount),
+		.foreign_ns = !mounts_has(gate->mounts, file->mount), .stopped = IS_STOPPED(event->group),
 	};
 	history_path(entry.path, gate->path.text);
 	entry.id = history_add(gate->options.history, &entry);
@@ -339,4 +339,20 @@ int gate_read_events(struct gate *gate, int group, uint32_t scope)
 		handle(gate, &events[i]);
 	}
 	return n;
+}
+
+/* ---- images that run already ---------------------------------------------------------------------- */
+
+void gate_stopped(struct gate *gate, uint32_t number, uint32_t pid, int fd, bool readable)
+{
+	const struct fan_event event = { .fd = fd, .pid = pid, .act = RINGFORT_ACT_EXEC,
+					 .group = GROUP_OF_STOPPED(number), .unread = !readable };
+
+	gate->now_ns = gate_clock_ns(CLOCK_MONOTONIC);
+	/* Where there is no room at all the next read of the kernel's questions ends us. */
+	if (make_room(gate) >= 0)
+		handle(gate, &event);
+	else
+		gate_at_once(gate, event.group, fd);
+	gate_release_left(gate);
 }

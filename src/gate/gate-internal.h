@@ -46,11 +46,13 @@ struct gate {
 	struct scope {
 		int group;     /* that asks about opens; -1: none yet */
 		uint32_t acts; /* 0: nobody named it */
+		uint64_t unmarked_ns; /* when a mark of it was missed last, and told */
 		bool whole;    /* a file system: ignore marks can be dropped there, and folders' cannot be told apart */
 	} scopes[GATE_SCOPES];
 	struct shown {
 		int group;          /* that tells of what was written, for one solution; -1: none */
 		uint32_t scopes;    /* where, a bit each */
+		uint64_t since_ns;  /* and since when */
 		bool paused;        /* nobody looks at its events: the solution has no room, or is not there */
 		bool lost;          /* something was not shown, and the solution does not know yet */
 		uint64_t paused_ns;
@@ -85,6 +87,14 @@ void gate_fill_entry(struct history_entry *entry, const struct question *questio
 
 /** gate_decide() - what its voices come to, miss modes for those that were not heard */
 struct decision gate_decide(const struct gate *gate, const struct question *question);
+
+/*
+ * Where an image is asked about whose process was stopped, there is no group: in its place stands a number
+ * below -1, which the caller of gate_stopped() knows it by.
+ */
+#define GROUP_OF_STOPPED(number) (-2 - (int)(number))
+#define STOPPED_OF_GROUP(group) ((uint32_t)(-2 - (group)))
+#define IS_STOPPED(group) ((group) < -1)
 
 /** gate_answer() - to the group that asked; file: of an image, where it is known; or NULL */
 void gate_answer(struct gate *gate, int group, int fd, const struct file *file, enum ringfort_verdict verdict);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define PATIENCE_NS 1000000000ull
+#define MARKING_NS (5 * PATIENCE_NS) /* what was sent before it was known that there is somebody new has come by then */
 #define MOST_PATIENCE_NS (30 * PATIENCE_NS) /* it looks at large files: that is slow, and is work */
 #define SHOWN_A_TURN 16u    /* openers wait meanwhile */
 #define GIVEN_UP_A_TURN 512 /* a few times a second */
@@ -65,6 +66,29 @@ static int mark_everywhere(struct gate *gate, uint32_t scope, int file)
 		if (gate->shown[slot].group >= 0 && gate->shown[slot].scopes & 1u << scope)
 			r = fan_mark_scope(gate->shown[slot].group, RINGFORT_ACT_MODIFY, to->whole, file);
 	return r;
+}
+
+/* Return: 1 it had a mark, 0 none, or a negative errno. */
+static int unmark_everywhere(struct gate *gate, uint32_t scope, int folder)
+{
+	const struct scope *from = &gate->scopes[scope];
+	int r, had = 0;
+
+	if (from->acts & 1u << RINGFORT_ACT_OPEN && from->group >= 0) {
+		r = fan_unmark_folder(from->group, RINGFORT_ACT_OPEN, folder);
+		if (r < 0)
+			return r;
+		had = r;
+	}
+	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++) {
+		if (gate->shown[slot].group < 0 || !(gate->shown[slot].scopes & 1u << scope))
+			continue;
+		r = fan_unmark_folder(gate->shown[slot].group, RINGFORT_ACT_MODIFY, folder);
+		if (r < 0)
+			return r;
+		had |= r;
+	}
+	return had;
 }
 
 static void tell_why(struct gate *gate, uint32_t scope, const char *why)
@@ -118,6 +142,55 @@ int gate_scope_folder(struct gate *gate, uint32_t scope, int folder)
 	return r;
 }
 
+/* 1 there are all, 0 some are not, or a negative errno. */
+static int has_marks(const struct gate *gate, uint32_t scope, int file)
+{
+	const struct scope *to = &gate->scopes[scope];
+	int r = 1;
+
+	if (to->acts & 1u << RINGFORT_ACT_OPEN && to->group >= 0)
+		r = fan_marked_scope(to->group, RINGFORT_ACT_OPEN, to->whole, file);
+	for (uint32_t slot = 0; slot < DECISION_VOICES && r == 1; slot++)
+		if (gate->shown[slot].group >= 0 && gate->shown[slot].scopes & 1u << scope &&
+		    gate->now_ns - gate->shown[slot].since_ns > MARKING_NS)
+			r = fan_marked_scope(gate->shown[slot].group, RINGFORT_ACT_MODIFY, to->whole, file);
+	return r;
+}
+
+/* Who took one away may have taken others: all are set again. */
+int gate_scope_still(struct gate *gate, uint32_t scope, int file)
+{
+	int r;
+
+	if (scope >= GATE_SCOPES || !gate->scopes[scope].acts)
+		return -ERANGE;
+	gate->now_ns = gate_clock_ns(CLOCK_MONOTONIC);
+	r = has_marks(gate, scope, file);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = mark_everywhere(gate, scope, file);
+	if (gate->now_ns - gate->scopes[scope].unmarked_ns < PATIENCE_NS)
+		return r;
+	gate->scopes[scope].unmarked_ns = gate->now_ns;
+	gate_forget(gate);
+	gate_tell(gate, GATE_UNMARKED, GATE_PLACES + scope, NULL);
+	gate_tell(gate, GATE_UNSCOPED, 0, NULL);
+	return r;
+}
+
+/* In any order with what marks it: who is in two scopes, or comes back, is told again. */
+int gate_scope_left(struct gate *gate, uint32_t scope, int folder)
+{
+	int r;
+
+	if (scope >= GATE_SCOPES || !gate->scopes[scope].acts || gate->scopes[scope].whole)
+		return -ERANGE;
+	r = unmark_everywhere(gate, scope, folder);
+	if (r > 0 && gate->numbers->scopes[scope].n_folders > 0)
+		gate->numbers->scopes[scope].n_folders--;
+	return r < 0 ? r : 0;
+}
+
 void gate_scope_refuse(struct gate *gate, uint32_t scope, const char *path, const char *why)
 {
 	if (scope < GATE_SCOPES)
@@ -141,6 +214,7 @@ int gate_scope_voter(struct gate *gate, const struct voter *voter)
 		return 0;
 	}
 	shown->scopes = voter->terms.scopes;
+	shown->since_ns = gate_clock_ns(CLOCK_MONOTONIC);
 	gate_tell(gate, GATE_UNSCOPED, voter->terms.slot, NULL);
 	return 0;
 }

@@ -27,7 +27,7 @@ void gate_fill_entry(struct history_entry *entry, const struct question *questio
 		.us = question->us, .overridden = question->decision.overridden,
 		.foreign_ns = question->foreign_ns, .n_reasons = (uint8_t)question->n_voices,
 		.n_voices = question->n_voices, .hold = question->hold, .held_us = question->held_us,
-		.hold_id = question->hold_id,
+		.hold_id = question->hold_id, .stopped = IS_STOPPED(question->group),
 	};
 	memcpy(entry->path, question->path, sizeof(entry->path));
 	memcpy(entry->reasons, question->voices, question->n_voices * sizeof(question->voices[0]));
@@ -80,11 +80,11 @@ static bool mark_remembered(struct gate *gate, const struct question *question)
 	return fan_remember(question->group, question->act, question->fd) == 0;
 }
 
-/* Where marks of folders would go with those of files, the kernel is not told to remember any. */
+/* Where marks of folders would go with those of files, the kernel is not told to remember any; nor where it did not ask. */
 static bool may_mark(const struct gate *gate, const struct question *question)
 {
 	return question->memory == FILE_IN_KERNEL && question->decision.verdict == RINGFORT_VERDICT_ALLOW &&
-	       (question->scope == 0 || gate->scopes[question->scope - 1].whole);
+	       (question->scope == 0 || gate->scopes[question->scope - 1].whole) && !IS_STOPPED(question->group);
 }
 
 /*
@@ -132,9 +132,15 @@ void gate_record(struct gate *gate, struct question *question)
 /* Its number is the kernel's name of the question: closed only when it is answered. */
 void gate_answer(struct gate *gate, int group, int fd, const struct file *file, enum ringfort_verdict verdict)
 {
+	int r = 0;
+
 	if (verdict == RINGFORT_VERDICT_ALLOW && file && group == gate->group)
 		backstop_pass(gate->backstop, file->dev, file->ino, gate->now_ns);
-	if (fan_answer(group, fd, verdict) < 0)
+	if (!IS_STOPPED(group))
+		r = fan_answer(group, fd, verdict);
+	else if (gate->options.judged)
+		gate->options.judged(gate->options.userdata, STOPPED_OF_GROUP(group), verdict);
+	if (r < 0)
 		gate->numbers->n_unanswered++;
 	else if (verdict == RINGFORT_VERDICT_DENY)
 		gate->numbers->n_denied++;

@@ -35,9 +35,10 @@ enum gate_news {
 	GATE_DEMOTED,    /* slot: the circuit breaker of a solution opened */
 	GATE_HELD,       /* entry: it waits for the operator; verdict: what follows without him */
 	GATE_OVERFLOW,   /* the kernel's queue was full, or it could not open a file (and denied it) */
-	GATE_UNMARKED,   /* slot: the place whose mark somebody had taken away */
+	GATE_UNMARKED,   /* slot: the place, or GATE_PLACES and the scope, whose mark somebody had taken away */
 	GATE_MOUNTED,    /* the host's mounts changed: gate_guard() again */
-	GATE_UNSCOPED,   /* a solution came that shall be shown what is written: gate_scope() again, and folders */
+	GATE_UNSCOPED,   /* gate_scope() again, and folders: a solution came that shall be shown what is written, or */
+			 /* marks were taken away */
 };
 
 struct gate_options {
@@ -52,6 +53,7 @@ struct gate_options {
 	bool (*is_critical)(void *userdata, uint64_t dev, uint64_t ino);
 	bool (*is_critical_script)(void *userdata, uint64_t dev, const char *path); /* NULL: none is */
 	void (*told)(void *userdata, enum gate_news news, uint32_t slot, const struct history_entry *entry);
+	void (*judged)(void *userdata, uint32_t number, enum ringfort_verdict verdict); /* of gate_stopped() */
 	void *userdata;
 };
 
@@ -111,6 +113,12 @@ int gate_scope(struct gate *gate, const struct gate_scope *scope, int file);
 /** gate_scope_folder() - one folder more of a scope that is there; the mark lasts as long as the folder */
 int gate_scope_folder(struct gate *gate, uint32_t scope, int folder);
 
+/** gate_scope_still() - does it still have the marks that gate_scope() and gate_scope_folder() set?  Else GATE_UNMARKED */
+int gate_scope_still(struct gate *gate, uint32_t scope, int file);
+
+/** gate_scope_left() - a folder was moved out of a scope, or into another: its mark goes.  0 or a negative errno */
+int gate_scope_left(struct gate *gate, uint32_t scope, int folder);
+
 /** gate_scope_refuse() - it is named, and not guarded, or not all of it: to be told with the reason */
 void gate_scope_refuse(struct gate *gate, uint32_t scope, const char *path, const char *why);
 
@@ -127,6 +135,15 @@ void gate_voter_reset(struct gate *gate, uint32_t slot);
 
 /** gate_open() - let everything through, who waits first; or decide again */
 void gate_open(struct gate *gate, bool open);
+
+/**
+ * gate_stopped() - decide about an image that is loaded, whose process was stopped before its first instruction
+ * @number: the caller's, below GATE_STOPPED_MOST; options.judged is told the verdict under it, once, perhaps at once
+ * @fd:     the image, taken over
+ * @readable: false: fd is O_PATH: it is asked about without the file
+ */
+#define GATE_STOPPED_MOST (1u << 30)
+void gate_stopped(struct gate *gate, uint32_t number, uint32_t pid, int fd, bool readable);
 
 /** gate_decide_held() - the operator's word about who is held under that id.  0 or -ENOENT */
 int gate_decide_held(struct gate *gate, uint64_t hold_id, enum ringfort_verdict verdict);

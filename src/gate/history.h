@@ -48,6 +48,7 @@ struct history_entry {
 	uint8_t overridden;
 	uint8_t foreign_ns;
 	uint8_t n_reasons;   /* in reasons */
+	uint8_t stopped;     /* the image was loaded, and its process stopped: the kernel did not ask */
 	uint32_t n_voices;   /* in all */
 	uint64_t cached_from;
 	uint32_t hold;       /* enum history_hold */

@@ -54,6 +54,8 @@ struct scene {
 	uint64_t critical_ino;
 	uint32_t harmful; /* slot that was told last */
 	uint64_t n_scripts_looked_for;
+	uint32_t n_judged, judged_number;
+	enum ringfort_verdict judged_verdict; /* of gate_stopped(), the last */
 };
 
 /* ---- the scene ----------------------------------------------------------------------------------- */
@@ -82,6 +84,15 @@ static void told(void *userdata, enum gate_news news, uint32_t slot, const struc
 		scene->harmful = slot;
 }
 
+static void judged(void *userdata, uint32_t number, enum ringfort_verdict verdict)
+{
+	struct scene *scene = userdata;
+
+	scene->n_judged++;
+	scene->judged_number = number;
+	scene->judged_verdict = verdict;
+}
+
 static void guard(struct scene *scene)
 {
 	int fd = open(folder, O_PATH | O_CLOEXEC);
@@ -98,6 +109,7 @@ static void begin_as(struct scene *scene, struct gate_options options)
 	options.is_critical = is_critical;
 	options.is_critical_script = is_critical_script;
 	options.told = told;
+	options.judged = judged;
 	options.userdata = scene;
 	memset(scene, 0, sizeof(*scene));
 	assert(history_create(&writer, &reader) == 0 && history_open(&scene->history, writer, true) == 0);
@@ -457,6 +469,76 @@ static void the_deadline_decides_by_the_miss_mode(void)
 		assert(last_entry(&scene).us >= DEADLINE_MS * 1000);
 		end(&scene);
 	}
+}
+
+/* In a session of its own, as that of a test may be the kernel's. */
+static pid_t somebody(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setsid();
+		pause();
+		_exit(0);
+	}
+	while (getsid(pid) != pid)
+		usleep(100);
+	return pid;
+}
+
+static void stopped(struct scene *scene, uint32_t number, pid_t pid, bool readable)
+{
+	int fd = open(program, (readable ? O_RDONLY : O_PATH) | O_CLOEXEC);
+
+	scene->n_judged = 0;
+	gate_stopped(scene->gate, number, (uint32_t)pid, fd, readable);
+}
+
+static void an_image_that_was_stopped_is_decided_as_any_and_told_once_under_its_number(void)
+{
+	const pid_t pid = somebody();
+	struct ask_request request;
+	struct scene scene;
+
+	begin(&scene);
+	stopped(&scene, 1, pid, true);
+	assert(scene.n_judged == 1 && scene.judged_number == 1 && scene.judged_verdict == RINGFORT_VERDICT_ALLOW);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	stopped(&scene, GATE_STOPPED_MOST - 1, pid, true);
+	request = await(&scene, 0);
+	assert(scene.n_judged == 0 && request.pid == (uint32_t)pid && request.flags & ASK_REQUEST_HAS_FILE);
+	answer_as(&scene, 0, request.id, RINGFORT_VERDICT_DENY);
+	while (!scene.n_judged)
+		turn(&scene, 100);
+	assert(scene.judged_number == GATE_STOPPED_MOST - 1 && scene.judged_verdict == RINGFORT_VERDICT_DENY);
+	assert(last_entry(&scene).stopped && last_entry(&scene).verdict == RINGFORT_VERDICT_DENY);
+	/* Nobody answers. */
+	stopped(&scene, 0, pid, true);
+	while (!scene.n_judged)
+		turn(&scene, 100);
+	assert(scene.judged_number == 0 && scene.judged_verdict == RINGFORT_VERDICT_DENY);
+	assert(last_entry(&scene).reasons[0].answer == DECISION_LATE);
+	/* Nobody can look at it. */
+	await(&scene, 0);
+	stopped(&scene, 7, pid, false);
+	request = await(&scene, 0);
+	assert(request.ino != 0 && !(request.flags & ASK_REQUEST_HAS_FILE));
+	answer_as(&scene, 0, request.id, RINGFORT_VERDICT_ALLOW);
+	while (!scene.n_judged)
+		turn(&scene, 100);
+	assert(scene.judged_number == 7 && scene.judged_verdict == RINGFORT_VERDICT_ALLOW);
+	/* The gate is opened. */
+	stopped(&scene, 9, pid, true);
+	gate_open(scene.gate, true);
+	assert(scene.n_judged == 1 && scene.judged_number == 9 && scene.judged_verdict == RINGFORT_VERDICT_ALLOW);
+	stopped(&scene, 10, pid, false);
+	assert(scene.n_judged == 1 && scene.judged_verdict == RINGFORT_VERDICT_ALLOW);
+	/* The kernel's own questions are as they were. */
+	gate_open(scene.gate, false);
+	assert(outcome(&scene, execute(program)) == DENIED && !last_entry(&scene).stopped);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	end(&scene);
 }
 
 static void nobody_waits_for_a_shadow(void)
@@ -1310,6 +1392,7 @@ int main(void)
 	who_answers_quietly_is_heard_though_nobody_ever_wakes_the_gate();
 	where_the_last_one_has_gone_the_others_are_heard();
 	the_deadline_decides_by_the_miss_mode();
+	an_image_that_was_stopped_is_decided_as_any_and_told_once_under_its_number();
 	nobody_waits_for_a_shadow();
 	more_answers_than_are_looked_at_in_a_turn_are_all_heard();
 	answers_that_are_none_change_nothing_and_are_counted();

@@ -96,12 +96,13 @@ static const struct yaml_word policies[] = {
 	{ "ignore", BACKSTOP_IGNORE },
 	{ "report", BACKSTOP_REPORT },
 	{ "kill", BACKSTOP_KILL },
+	{ "stop", BACKSTOP_STOP },
 	{ NULL, 0 },
 };
 
 #define OUTSIDE(key_, kind) \
 	{ .key = key_, .read = yaml_read_word, .offset = offsetof(struct config, gate_outside[kind]), \
-	  .words = policies, .must = "be ignore, report or kill" }
+	  .words = policies, .must = "be ignore, report, stop or kill" }
 
 static const struct yaml_field outside_uid_fields[] = { OUTSIDE_UIDS(NUMBER) };
 

@@ -185,7 +185,7 @@ static void net_acts_have_a_mask_of_their_own_and_dhcp_is_protected(void **state
 static void what_becomes_of_images_outside_is_said_by_kind_and_a_gap_is_no_kind(void **state)
 {
 	struct yaml_error error = { 0 };
-	static const char gap[] = "gate: {outside: {gap: kill}}\n", word[] = "gate: {outside: {memfd: stop}}\n";
+	static const char gap[] = "gate: {outside: {gap: kill}}\n", word[] = "gate: {outside: {memfd: freeze}}\n";
 
 	assert_true(config_outside(&config) == 0);
 	assert_int_equal(config.gate_outside_uid_first, 0);
@@ -196,6 +196,8 @@ static void what_becomes_of_images_outside_is_said_by_kind_and_a_gap_is_no_kind(
 	assert_int_equal(config.gate_outside_uid_count, 9);
 	assert_true(config_outside(&config) == (BACKSTOP_SAYS(BACKSTOP_MEMFD, BACKSTOP_KILL) |
 						BACKSTOP_SAYS(BACKSTOP_ELSEWHERE, BACKSTOP_KILL)));
+	read_good("gate: {outside: {memfd: stop}}\n");
+	assert_true(BACKSTOP_SAID(config_outside(&config), BACKSTOP_MEMFD) == BACKSTOP_STOP);
 	assert_int_equal(config_parse(&config, gap, strlen(gap), &error), YAML_REFUSED);
 	assert_int_equal(config_parse(&config, word, strlen(word), &error), YAML_REFUSED);
 	config.gate_outside[BACKSTOP_MEMFD] = _BACKSTOP_POLICY_N;

@@ -71,7 +71,26 @@ static const char *gate_why(enum blocking_gate gate)
 
 static const char *kind_why(const struct blocking_host *host, enum backstop_kind kind, const char *why)
 {
-	return BACKSTOP_SAID(host->outside, kind) == BACKSTOP_KILL ? NULL : why;
+	uint32_t says = BACKSTOP_SAID(host->outside, kind);
+
+	if (says != BACKSTOP_STOP)
+		return says == BACKSTOP_KILL ? NULL : why;
+	if (!host->can_stop)
+		return "nobody can be stopped in a container (gate: outside: kill)";
+	return host->exec_decided ? NULL : "stopped, and no solution takes part (authorize: [process.exec])";
+}
+
+/* What is stopped does not hold as what is killed does. */
+static const char *remark_of(const struct blocking_host *host, const struct row *row)
+{
+	const int kind = row->said == SAID_MEMFD      ? BACKSTOP_MEMFD :
+			 row->said == SAID_USER_MOUNT ? BACKSTOP_USER_MOUNT :
+			 row->said == SAID_ELSEWHERE  ? BACKSTOP_ELSEWHERE :
+							-1;
+
+	if (kind < 0 || BACKSTOP_SAID(host->outside, kind) != BACKSTOP_STOP)
+		return row->remark;
+	return "stopped until solutions have judged it; who may signal or trace it can let it run some ms, and it is killed then";
 }
 
 /* What keeps it from being in force; NULL: it is. */
@@ -93,11 +112,11 @@ static const char *unsaid(const struct blocking_host *host, enum said said)
 	case SAID_NET:
 		return host->net_ruled ? NULL : "no solution may set rules (authorize: [net.connect, net.bind, net.send])";
 	case SAID_MEMFD:
-		return kind_why(host, BACKSTOP_MEMFD, "the operator does not say so (gate: outside: {memfd: kill})");
+		return kind_why(host, BACKSTOP_MEMFD, "the operator does not say so (gate: outside: {memfd: kill} or stop)");
 	case SAID_USER_MOUNT:
-		return kind_why(host, BACKSTOP_USER_MOUNT, "the operator does not say so (gate: outside: {user_mount: kill})");
+		return kind_why(host, BACKSTOP_USER_MOUNT, "the operator does not say so (gate: outside: {user_mount: kill} or stop)");
 	case SAID_ELSEWHERE:
-		return kind_why(host, BACKSTOP_ELSEWHERE, "the operator does not say so (gate: outside: {elsewhere: kill})");
+		return kind_why(host, BACKSTOP_ELSEWHERE, "the operator does not say so (gate: outside: {elsewhere: kill} or stop)");
 	default:
 		return NULL;
 	}
@@ -118,7 +137,7 @@ void blocking_judge(const struct blocking_host *host, enum blocking_row number, 
 		if (!why)
 			answer.level = row->best;
 	}
-	snprintf(answer.why, sizeof(answer.why), "%s", why ? why : row->remark);
+	snprintf(answer.why, sizeof(answer.why), "%s", why ? why : remark_of(host, row));
 	*ret_answer = answer;
 }
 

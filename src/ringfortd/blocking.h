@@ -40,6 +40,7 @@ enum blocking_gate {
 struct blocking_host {
 	struct trial trial;
 	bool can_kill;      /* the probe may */
+	bool can_stop;      /* and what it stops has the same number here */
 	enum blocking_gate gate;
 	bool exec_guarded;  /* of a file system at least, executions are asked about */
 	bool open_guarded;  /* of a scope at least, opens are */

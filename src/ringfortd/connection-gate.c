@@ -7,6 +7,7 @@
 #include "ringfortd/connection-internal.h"
 
 #include "ringfortd/boot-line.h"
+#include "ringfortd/outside.h"
 #include "ringfortd/report-gate.h"
 
 #include <errno.h>
@@ -108,10 +109,14 @@ static struct report_outside outside_now(const struct control *control)
 
 	page_read(control->page, &numbers);
 	outside.can_kill = numbers.outside.can_kill;
+	outside.can_stop = outside.can_kill && outside_can_stop();
 	for (uint32_t kind = 0; kind < BACKSTOP_KINDS; kind++) {
 		outside.says[kind] = control->role->config->gate_outside[kind];
 		outside.n_outside[kind] = numbers.outside.n_outside[kind];
 		outside.n_killed[kind] = numbers.outside.n_killed[kind];
+		outside.n_stopped[kind] = numbers.outside.n_stopped[kind];
+		outside.n_denied[kind] = numbers.outside.n_denied[kind];
+		outside.n_unjudged[kind] = numbers.outside.n_unjudged[kind];
 	}
 	return outside;
 }

@@ -74,6 +74,13 @@ int drop_scopes(void)
 	return keep_capabilities(1ull << CAP_DAC_READ_SEARCH & permitted());
 }
 
+int drop_stops(void)
+{
+	uint64_t wanted = 1ull << CAP_KILL | 1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER;
+
+	return keep_capabilities(wanted & permitted());
+}
+
 int drop_control(uid_t uid, gid_t gid)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)

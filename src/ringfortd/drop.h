@@ -20,6 +20,7 @@ int drop_sensor(void);
  */
 int drop_gate(void);
 int drop_scopes(void); /* folders of whomever can be read, and that is all */
+int drop_stops(void);  /* images of whomever can be read (CAP_SYS_PTRACE: by /proc), and processes told to go on, or killed */
 
 /** drop_control() - another user, no groups, no capabilities, no new privileges */
 int drop_control(uid_t uid, gid_t gid);

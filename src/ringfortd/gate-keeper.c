@@ -5,10 +5,13 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "event/denial.h"
+#include "gate/gate.h"
 #include "gate/history.h"
 #include "gate/net-book.h"
 #include "gate/superblock.h"
+#include "host/scopes.h"
 #include "ringfortd/boot-line.h"
+#include "ringfortd/outside.h"
 #include "ringfortd/process-state.h"
 #include "ringfortd/role-life.h"
 #include "ringfortd/role.h"
@@ -22,7 +25,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define WATCH_US 500000
@@ -30,11 +32,11 @@
 #define SHORT_LIFE_NS 1000000000ull
 #define MAX_FAILED 3
 #define SEND_BUFFER 4194304
-#define INITIAL_PID_NS 0xeffffffcu /* its inode, on every kernel */
 
 #define HEARD_NS 600000000ull    /* one that was silent for longer is told nothing that can wait */
 
 static void start_gate(struct gate_keeper *keeper);
+static bool police(struct gate_keeper *keeper);
 
 static bool wanted(const struct gate_keeper *keeper)
 {
@@ -90,6 +92,8 @@ void gate_keeper_voter(struct gate_keeper *keeper, const struct unit *unit)
 	else
 		tell(keeper, &voter,
 		     (int[]){ ask->requests, ask->answers, ask->files, unit->wake, ask->woken }, 5);
+	/* Whether any of them fails closed is in it. */
+	police(keeper);
 }
 
 /* Said again and again, it is complained about once. */
@@ -161,9 +165,30 @@ static void tell_critical(struct gate_keeper *keeper)
 /* Our number where all processes have theirs; 0 in a container, where it is somebody else's. */
 static uint64_t host_pid(void)
 {
-	struct stat ns;
+	return outside_can_stop() ? (uint64_t)getpid() : 0;
+}
 
-	return stat("/proc/self/ns/pid", &ns) == 0 && ns.st_ino == INITIAL_PID_NS ? (uint64_t)getpid() : 0;
+/* Would any of those who decide deny what he cannot look at? */
+static bool is_closed(const struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < supervisor->n_units; i++) {
+		const struct unit *unit = supervisor->units[i];
+
+		if (unit->ask.requests >= 0 && unit->authorize & 1u << RINGFORT_ACT_EXEC && unit->fail_closed && !unit->shadow)
+			return true;
+	}
+	return false;
+}
+
+/* What is stopped needs somebody who lets it go: while there is nobody it is only reported. */
+static uint64_t says_now(const struct gate_keeper *keeper)
+{
+	uint64_t says = keeper->open ? 0 : config_outside(keeper->supervisor->config);
+
+	for (uint32_t kind = 0; kind < _BACKSTOP_KIND_N && !stop_keeper_stops(keeper->supervisor); kind++)
+		if (BACKSTOP_SAID(says, kind) == BACKSTOP_STOP)
+			says ^= BACKSTOP_SAYS(kind, BACKSTOP_STOP ^ BACKSTOP_REPORT);
+	return says;
 }
 
 /* False: somebody had written something else there. */
@@ -174,12 +199,13 @@ static bool police(struct gate_keeper *keeper)
 		.uid_first = config->gate_outside_uid_first,
 		.uid_last = (uint64_t)config->gate_outside_uid_first + config->gate_outside_uid_count - 1,
 		.supervisor = host_pid(),
+		.closed = is_closed(keeper->supervisor),
 	};
 
 	/* What is guarded is known before the rest is outside: who wrote the one may have written the other. */
 	for (uint32_t place = 0; place < BACKSTOP_PLACES; place++)
 		backstop_name(keeper->backstop, place, keeper->named[place]);
-	return backstop_police(keeper->backstop, keeper->open ? 0 : config_outside(config), &reach);
+	return backstop_police(keeper->backstop, says_now(keeper), &reach);
 }
 
 static void keep_policy(struct gate_keeper *keeper)
@@ -199,20 +225,35 @@ static void tell_backstop(struct gate_keeper *keeper)
 		tell(keeper, &backstop, &keeper->backstop_fd, 1);
 }
 
-void gate_keeper_backstop(struct gate_keeper *keeper, int *fd)
+/* Beside the gate, not in it: an image may wait for its server. */
+static void tell_stops(struct gate_keeper *keeper)
+{
+	_cleanup_(closep) int fd = stop_keeper_start(keeper->supervisor);
+	const struct message stops = { .kind = MESSAGE_STOPS };
+
+	if (fd < 0)
+		return;
+	tell(keeper, &stops, &fd, 1);
+	police(keeper);
+}
+
+void gate_keeper_backstop(struct gate_keeper *keeper, int fds[2])
 {
 	int r;
 
 	if (keeper->history_writer < 0 || keeper->backstop_fd >= 0)
 		return;
-	r = backstop_open(&keeper->backstop, *fd);
+	r = backstop_open(&keeper->backstop, fds[0]);
 	if (r < 0) {
 		log_error("cannot map the backstop: %s", strerror(-r));
 		return;
 	}
-	keeper->backstop_fd = take_fd(fd);
+	keeper->backstop_fd = take_fd(&fds[0]);
+	keeper->stops_fd = take_fd(&fds[1]);
 	tell_backstop(keeper);
 	tell_guards(keeper);
+	if (keeper->pid > 0)
+		tell_stops(keeper);
 	police(keeper);
 }
 
@@ -253,6 +294,7 @@ static void tell_all(struct gate_keeper *keeper)
 	tell_backstop(keeper);
 	tell_guards(keeper);
 	tell_scopes(keeper);
+	tell_stops(keeper);
 }
 
 /* ---- its lives ------------------------------------------------------------------------------------ */
@@ -275,9 +317,14 @@ static void tell_unmarked(const struct gate_keeper *keeper, uint64_t place)
 					 .pid = (uint32_t)keeper->pid, .part = "gate",
 					 .detail = "its mark was removed from the file system; it was set again" };
 
-	if (place >= config->gate_exec.n)
+	if (place < config->gate_exec.n)
+		snprintf(tamper.path, sizeof(tamper.path), "%s", config->gate_exec.text[place]);
+	else if (place >= GATE_PLACES && place - GATE_PLACES < scopes_n(config))
+		snprintf(tamper.path, sizeof(tamper.path), "%s", scopes_path(config, (uint32_t)(place - GATE_PLACES)));
+	else
 		return;
-	snprintf(tamper.path, sizeof(tamper.path), "%s", config->gate_exec.text[place]);
+	if (place >= GATE_PLACES)
+		snprintf(tamper.detail, sizeof(tamper.detail), "marks of a scope of opens were removed; they are set again");
 	supervisor_tell_tamper(keeper->supervisor, &tamper);
 }
 
@@ -319,6 +366,7 @@ static void keep_current(struct gate_keeper *keeper)
 	}
 	tell_guards(keeper);
 	tell_scopes(keeper);
+	tell_stops(keeper);
 }
 
 static bool is_dead(pid_t pid)
@@ -334,6 +382,7 @@ static void on_watch(evutil_socket_t fd, short what, void *userdata)
 	uint64_t silence_ns = supervisor_now_ns() - keeper->alive_ns;
 
 	keep_policy(keeper);
+	stop_keeper_watch(keeper->supervisor);
 	if (keeper->pid > 0 && silence_ns > HEARD_NS && is_dead(keeper->pid)) {
 		abandon(keeper);
 	} else if (keeper->pid > 0 && silence_ns > SILENCE_NS) {
@@ -405,6 +454,10 @@ static void forget_gate(struct gate_keeper *keeper)
 	keeper->fd = close_fd(keeper->fd);
 	keeper->pid = 0;
 	scope_keeper_end(&keeper->scopes);
+	keeper->stops.gate_gone = true;
+	/* It lets all go now: nobody new is stopped. */
+	if (!keeper->supervisor->ending)
+		police(keeper);
 }
 
 void gate_keeper_ended(struct gate_keeper *keeper)
@@ -417,6 +470,10 @@ void gate_keeper_ended(struct gate_keeper *keeper)
 	/* It was the last life's, perhaps: then the gate waits for the next. */
 	if (scope_keeper_ended(keeper->supervisor) && keeper->pid > 0 && !keeper->supervisor->ending)
 		tell_scopes(keeper);
+	if (stop_keeper_ended(keeper->supervisor) && keeper->pid > 0 && !keeper->supervisor->ending) {
+		tell_stops(keeper);
+		police(keeper);
+	}
 	if (keeper->held > 0 && waitpid(keeper->held, NULL, WNOHANG) == keeper->held)
 		keeper->held = 0;
 	if (pid <= 0 || waitpid(pid, &status, WNOHANG) != pid)
@@ -456,6 +513,7 @@ int gate_keeper_open(struct gate_keeper *keeper, struct supervisor *supervisor)
 
 	keeper->supervisor = supervisor;
 	keeper->fd = keeper->history_writer = keeper->history_reader = keeper->backstop_fd = -1;
+	keeper->stops_fd = -1;
 	keeper->book = keeper->denials = -1;
 	keeper->disabled = boot_line_read();
 	if (keeper->disabled)
@@ -524,12 +582,15 @@ void gate_keeper_close(struct gate_keeper *keeper)
 	if (keeper->watch)
 		event_free(keeper->watch);
 	keeper->watch = NULL;
+	/* First: nobody is stopped any more when those who are are let go. */
+	backstop_police(keeper->backstop, 0, &(struct backstop_reach){ 0 });
 	forget_gate(keeper);
 	role_end(pid);
 	backstop_activate(keeper->backstop, false);
-	backstop_police(keeper->backstop, 0, &(struct backstop_reach){ 0 });
+	stop_keeper_close(keeper->supervisor);
 	keeper->backstop = backstop_close(keeper->backstop);
 	keeper->backstop_fd = close_fd(keeper->backstop_fd);
+	keeper->stops_fd = close_fd(keeper->stops_fd);
 	keeper->history_writer = close_fd(keeper->history_writer);
 	keeper->history_reader = close_fd(keeper->history_reader);
 	keeper->book = close_fd(keeper->book);

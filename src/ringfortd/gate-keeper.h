@@ -14,6 +14,7 @@
 #include "ringfortd/critical-watch.h"
 #include "ringfortd/message.h"
 #include "ringfortd/scope-keeper.h"
+#include "ringfortd/stop-keeper.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -29,6 +30,7 @@ struct gate_keeper {
 	int fd;                /* messages */
 	int history_writer, history_reader; /* -1: there is no gate on this host */
 	int backstop_fd;       /* the sensor's map, or -1 */
+	int stops_fd;          /* its ring that tells of stopped images, or -1 */
 	struct backstop *backstop;
 	int book;              /* rules about the network, over the gate's lives; -1: nobody may set any */
 	int denials;           /* map of event/denial.h, for gate and sensor; or -1 */
@@ -45,6 +47,7 @@ struct gate_keeper {
 	struct event *heard, *watch;
 	struct critical_watch critical;
 	struct scope_keeper scopes;
+	struct stop_keeper stops;
 };
 
 /** gate_keeper_open() - before the roles are forked: control reads the history.  0 or a negative errno */
@@ -65,8 +68,8 @@ void gate_keeper_own(struct gate_keeper *keeper, pid_t pid, bool alive);
 /** gate_keeper_voter() - a solution that may decide was born, or (its channel closed) is gone */
 void gate_keeper_voter(struct gate_keeper *keeper, const struct unit *unit);
 
-/** gate_keeper_backstop() - the sensor has it; the descriptor is taken over */
-void gate_keeper_backstop(struct gate_keeper *keeper, int *fd);
+/** gate_keeper_backstop() - the sensor has it, and the ring beside it; the descriptors are taken over */
+void gate_keeper_backstop(struct gate_keeper *keeper, int fds[2]);
 
 /** gate_keeper_message() - control's MESSAGE_GATE; an answer goes back */
 void gate_keeper_message(struct gate_keeper *keeper, const struct message *message);

@@ -34,19 +34,26 @@ enum message_kind {
 	MESSAGE_CRITICAL, /* fd: struct critical_set, packed (to control too, who tells it the operator) */
 	MESSAGE_FORGIVE,  /* slot: the operator resets its circuit breaker */
 	MESSAGE_SCOPES,   /* fd: to the process that walks the scopes, beside the first */
+	MESSAGE_STOPS,    /* fd: to the process that has stopped images judged, beside the first */
 	/* scopes to gate */
 	MESSAGE_SCOPE,    /* scope; fd: its folder, or a file of its file system; without: it is not guarded */
 	MESSAGE_SCOPE_FOLDER, /* value[0] scope; fd: a folder in it */
+	MESSAGE_SCOPE_STILL,  /* value[0] scope; fd: its folder, one in it or a file of its file system, which was told before */
+	MESSAGE_SCOPE_LEFT,   /* value[0] scope; fd: a folder that is in it no longer */
+	/* stops to gate */
+	MESSAGE_STOPPED,  /* value[0] number, value[1] pid, result 0, or why it cannot be read; fd: the image */
+	/* gate to stops */
+	MESSAGE_JUDGED,   /* value[0] number, value[1] enum ringfort_verdict */
 	/* gate to scopes */
-	MESSAGE_SCOPES_AGAIN, /* there is somebody new to mark them for */
+	MESSAGE_SCOPES_AGAIN, /* there is somebody new to mark them for, or marks were taken away */
 	/* sensor to supervisor, and on to the gate */
-	MESSAGE_BACKSTOP, /* fd: the map of event/backstop.h */
+	MESSAGE_BACKSTOP, /* fds: the map of event/backstop.h; to the supervisor also the ring that tells of stopped images */
 	/* gate to supervisor */
 	MESSAGE_ALIVE,    /* a few times a second */
 	MESSAGE_MOUNTED,  /* the host's mounts changed: guard again */
 	MESSAGE_DEMOTED,  /* slot: its circuit breaker opened */
 	MESSAGE_HARMS,    /* slot: it denied what the host needs; seldom said, counted in the history */
-	MESSAGE_UNMARKED, /* value[0] place: somebody had taken its mark away; it is there again */
+	MESSAGE_UNMARKED, /* value[0] place, or GATE_PLACES and the scope: somebody had taken its mark away; it is there again */
 	/* control to supervisor, and on to the gate */
 	MESSAGE_GATE,     /* value[0] ticket, value[1] 1: let everything through, 0: decide again */
 	MESSAGE_HOLD,     /* value[0] id of a hold, value[1] 1: the operator denies the act, 0: allows it */

@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define INITIAL_PID_NS 0xeffffffcu /* its inode, on every kernel */
 
 uint32_t outside_kind(uint32_t exec_flags)
 {
@@ -23,9 +26,16 @@ const char *outside_name(uint32_t kind)
 
 const char *outside_says(uint32_t policy)
 {
-	static const char *const words[_BACKSTOP_POLICY_N] = { "ignore", "report", "kill" };
+	static const char *const words[_BACKSTOP_POLICY_N] = { "ignore", "report", "kill", "stop" };
 
 	return policy < _BACKSTOP_POLICY_N ? words[policy] : "unknown";
+}
+
+bool outside_can_stop(void)
+{
+	struct stat ns;
+
+	return stat("/proc/self/ns/pid", &ns) == 0 && ns.st_ino == INITIAL_PID_NS;
 }
 
 void outside_killed(struct message_killed *ret_killed, const struct ringfort_event *event)

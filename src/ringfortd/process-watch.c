@@ -122,6 +122,7 @@ void process_watch_look(struct supervisor *supervisor)
 	look(supervisor, &watch->control, supervisor->control_pid, "control", HELP_WAKE);
 	look(supervisor, &watch->gate, supervisor->gate.pid, "gate", HELP_WAKE | HELP_REPLACE);
 	look(supervisor, &watch->scopes, supervisor->gate.scopes.pid, "scopes", HELP_WAKE);
+	look(supervisor, &watch->stops, supervisor->gate.stops.pid, "stops", HELP_WAKE);
 	for (uint32_t i = 0; i < supervisor->n_units; i++) {
 		const struct unit *unit = supervisor->units[i];
 

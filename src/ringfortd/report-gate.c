@@ -149,6 +149,7 @@ void report_verdict(struct json *json, const struct history *history, const stru
 	json_name_string(json, "verdict", or_unknown(decision_verdict_name(entry->verdict)));
 	json_name_bool(json, "cached", entry->cached);
 	json_name_bool(json, "overridden", entry->overridden);
+	json_name_bool(json, "stopped", entry->stopped);
 	json_name_bool(json, "foreign_ns", entry->foreign_ns);
 	json_name_uint(json, "us", entry->us);
 	json_name_uint(json, "cached_from", entry->cached_from);
@@ -250,9 +251,13 @@ static void report_outside(struct json *json, const struct report_outside *outsi
 		json_name_string(json, "policy", outside_says(outside->says[kind]));
 		json_name_uint(json, "seen", outside->n_outside[kind]);
 		json_name_uint(json, "killed", outside->n_killed[kind]);
+		json_name_uint(json, "stopped", outside->n_stopped[kind]);
+		json_name_uint(json, "denied", outside->n_denied[kind]);
+		json_name_uint(json, "unjudged", outside->n_unjudged[kind]);
 		json_end_object(json);
 	}
 	json_name_bool(json, "can_kill", outside->can_kill);
+	json_name_bool(json, "can_stop", outside->can_stop);
 	json_end_object(json);
 }
 

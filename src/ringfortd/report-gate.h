@@ -23,7 +23,9 @@ struct report_names {
 struct report_outside {
 	uint32_t says[BACKSTOP_KINDS]; /* enum backstop_policy */
 	uint64_t n_outside[BACKSTOP_KINDS], n_killed[BACKSTOP_KINDS];
+	uint64_t n_stopped[BACKSTOP_KINDS], n_denied[BACKSTOP_KINDS], n_unjudged[BACKSTOP_KINDS];
 	bool can_kill; /* this kernel lets us */
+	bool can_stop; /* and processes have the numbers here that it knows them by */
 };
 
 /**

@@ -3,6 +3,7 @@
 #include "ringfortd/control.h"
 
 #include "ringfortd/blocking.h"
+#include "ringfortd/outside.h"
 #include "ringfortd/report-gate.h"
 #include "ringfortd/report-tamper.h"
 
@@ -188,7 +189,7 @@ static struct blocking_host blocking_now(const struct control *control, const st
 {
 	const struct config *config = control->role->config;
 	struct blocking_host host = { .trial = control->role->trial, .can_kill = page->outside.can_kill,
-				      .gate = BLOCKING_GATE_NONE };
+				      .can_stop = outside_can_stop(), .gate = BLOCKING_GATE_NONE };
 	struct history_numbers numbers;
 
 	for (uint32_t type = 1; type < RINGFORT_MAX_TYPES; type++)

@@ -32,6 +32,7 @@
 #define ALIVE_MS 250
 #define HARM_MS 1000 /* what would be denied of the critical set is told so often at most, and counted */
 #define SCOPES_A_TURN 32 /* folders that are marked */
+#define STOPPED_A_TURN 16 /* images that are asked about */
 #define DESCRIPTORS 8192 /* more than can wait at once: running out of them would deny */
 
 struct gate_loop {
@@ -43,6 +44,7 @@ struct gate_loop {
 	uint64_t alive_ms; /* when we last said that we are */
 	uint64_t overridden_ms, harm_ms[MESSAGE_SLOTS]; /* when each was told last */
 	int scopes_fd;     /* messages, or -1 */
+	int stops_fd;      /* likewise */
 	uint32_t refused;  /* places that the kernel does not mark, a bit each: said once */
 	bool ended;
 	int result;
@@ -140,6 +142,16 @@ static void told(void *userdata, enum gate_news news, uint32_t slot, const struc
 	}
 }
 
+/* A full socket belongs to one that is held up: it lets go by itself who waits too long. */
+static void judged(void *userdata, uint32_t number, enum ringfort_verdict verdict)
+{
+	const struct gate_loop *loop = userdata;
+	const struct message message = { .kind = MESSAGE_JUDGED, .value = { number, verdict } };
+
+	if (loop->stops_fd >= 0)
+		message_send_fd(loop->stops_fd, &message, NULL, 0);
+}
+
 /* ---- the supervisor's word ------------------------------------------------------------------ */
 
 static int voter_up(struct gate_loop *loop, const struct message *message, int fds[MESSAGE_MAX_FDS])
@@ -185,6 +197,13 @@ static int scopes_up(struct gate_loop *loop, int *fd)
 	return gate_watch(loop->gate, loop->scopes_fd);
 }
 
+static int stops_up(struct gate_loop *loop, int *fd)
+{
+	close_fd(loop->stops_fd);
+	loop->stops_fd = take_fd(fd);
+	return gate_watch(loop->gate, loop->stops_fd);
+}
+
 static int dispatch(struct gate_loop *loop, const struct message *message, int fds[MESSAGE_MAX_FDS])
 {
 	if (message->slot >= MESSAGE_SLOTS)
@@ -201,6 +220,8 @@ static int dispatch(struct gate_loop *loop, const struct message *message, int f
 		return gate_backstop(loop->gate, fds[0]);
 	case MESSAGE_SCOPES:
 		return scopes_up(loop, &fds[0]);
+	case MESSAGE_STOPS:
+		return stops_up(loop, &fds[0]);
 	case MESSAGE_FORGIVE:
 		gate_voter_reset(loop->gate, message->slot);
 		return 0;
@@ -270,12 +291,38 @@ static void hear_scopes(struct gate_loop *loop)
 			scope(loop, &message.scope, fds[0]);
 		else if (message.kind == MESSAGE_SCOPE_FOLDER && fds[0] >= 0)
 			gate_scope_folder(loop->gate, (uint32_t)message.value[0], fds[0]);
+		else if (message.kind == MESSAGE_SCOPE_STILL && fds[0] >= 0)
+			gate_scope_still(loop->gate, (uint32_t)message.value[0], fds[0]);
+		else if (message.kind == MESSAGE_SCOPE_LEFT && fds[0] >= 0)
+			gate_scope_left(loop->gate, (uint32_t)message.value[0], fds[0]);
 		for (int fd = 0; fd < MESSAGE_MAX_FDS; fd++)
 			close_fd(fds[fd]);
 	}
 	/* The supervisor starts another. */
 	if (r < 0)
 		loop->scopes_fd = close_fd(loop->scopes_fd);
+}
+
+/* ---- images that run already --------------------------------------------------------------------- */
+
+static void hear_stops(struct gate_loop *loop)
+{
+	int fds[MESSAGE_MAX_FDS];
+	struct message message;
+	int r = 0;
+
+	for (int i = 0; i < STOPPED_A_TURN; i++) {
+		r = message_receive_fd(loop->stops_fd, &message, fds);
+		if (r <= 0)
+			break;
+		if (message.kind == MESSAGE_STOPPED && message.value[0] < GATE_STOPPED_MOST && fds[0] >= 0)
+			gate_stopped(loop->gate, (uint32_t)message.value[0], (uint32_t)message.value[1], take_fd(&fds[0]),
+				     message.result == 0);
+		for (int fd = 0; fd < MESSAGE_MAX_FDS; fd++)
+			close_fd(fds[fd]);
+	}
+	if (r < 0)
+		loop->stops_fd = close_fd(loop->stops_fd);
 }
 
 /* ---- the loop --------------------------------------------------------------------------------- */
@@ -304,6 +351,8 @@ static void run(struct gate_loop *loop)
 			hear_supervisor(loop);
 			if (loop->scopes_fd >= 0)
 				hear_scopes(loop);
+			if (loop->stops_fd >= 0)
+				hear_stops(loop);
 		}
 		say_alive(loop);
 	}
@@ -377,6 +426,7 @@ static int open_gate(struct gate_loop *loop)
 		.is_critical = is_critical,
 		.is_critical_script = is_critical_script,
 		.told = told,
+		.judged = judged,
 		.userdata = loop,
 	};
 	int r = history_open(&history, role->history_fd, true);
@@ -396,7 +446,7 @@ int role_gate(const struct gate_role *role)
 	int r;
 
 	loop.role = role;
-	loop.scopes_fd = -1;
+	loop.scopes_fd = loop.stops_fd = -1;
 	prepare();
 	r = open_gate(&loop);
 	if (r < 0) {

@@ -4,10 +4,15 @@
  *
  * A mark on a folder counts for the files in it and not for folders below, so each gets its own: this process
  * opens them and hands them to the gate, which marks them.  inotify tells of folders that are made or moved
- * in; between that and the mark lies a moment in which their files are opened unasked.
+ * in; between that and the mark lies a moment in which their files are opened unasked.  Of one that is moved out
+ * the mark is taken away, as nobody said that opens are decided there: where it is now nobody tells, so each
+ * folder is found by the kernel's own handle of it.
  *
  * Whoever owns a folder below a scope can put links and mounts there while we walk: each step is one name
  * below an open folder, over neither.  A folder on another file system is in no scope.
+ *
+ * Whoever has got hold of the gate's groups can take marks away, and nobody tells: each scope's own folder is shown
+ * to the gate twice a second, and some of those in it, a round of them all in turn.
  *
  * It may wait for a disk, and it may die: the gate needs it only for what is new.
  */
@@ -33,9 +38,11 @@
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define LOOK_MS 1000     /* at the scopes themselves: mounted over, made, deleted */
+#define LOOK_MS 500      /* at the scopes themselves: mounted over, made, deleted, without marks */
+#define FOLDERS_A_LOOK 64 /* of all, to see whether they have theirs */
 #define PATIENCE_MS 5000 /* for a gate that does not read */
 #define DESCRIPTORS 8192 /* a walk keeps those of the way down to where it is */
 #define BUFFER_BYTES 65536
@@ -44,13 +51,24 @@
 #endif
 #define TOO_DEEP "its folders lie too deep"
 #define FILES_MS 1 /* after files were made, and nothing else, until we look again */
-#define NEWS (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK)
+#define MOVED_MS 20 /* between the two events of one move, when they are not read together */
+#define NEWS (IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK)
 
 /* A folder that is watched. */
 struct folder {
 	int watch;
 	uint32_t scope;
+	uint32_t round; /* of walks: in which it was found last */
+	uint64_t dev, ino;
 	char *path; /* below the scope; "" for itself */
+	struct file_handle *handle; /* NULL: its file system has none */
+};
+
+/* One that was moved, from here; where to may follow. */
+struct moved {
+	uint32_t cookie; /* 0: none */
+	uint32_t scope;
+	char path[PATH_MAX];
 };
 
 /* No descriptor of it: that would keep its file system mounted. */
@@ -66,6 +84,10 @@ struct walker {
 	const struct config *config;
 	int gate_fd, inotify;
 	void *folders; /* a tree by watch */
+	uint32_t round;
+	uint32_t n_folders, n_looks;
+	uint64_t looked_ms;
+	struct moved moved;
 	char path[PATH_MAX]; /* where a walk is, below the scope */
 	struct root roots[SCOPES_MAX];
 	bool ended; /* the gate has gone */
@@ -141,15 +163,36 @@ static void forget(struct walker *walker, int watch)
 	if (!folder)
 		return;
 	tdelete(folder, &walker->folders, compare);
+	walker->n_folders--;
 	free(folder->path);
+	free(folder->handle);
 	free(folder);
 }
 
+/* What the kernel finds it by, wherever it is moved to; NULL: there is none, or no memory. */
+static struct file_handle *handle_of(int fd)
+{
+	_cleanup_(freep) struct file_handle *handle = malloc(sizeof(*handle) + MAX_HANDLE_SZ);
+	struct file_handle *fits;
+	int mount;
+
+	if (!handle)
+		return NULL;
+	handle->handle_bytes = MAX_HANDLE_SZ;
+	if (name_to_handle_at(fd, "", handle, &mount, AT_EMPTY_PATH) < 0)
+		return NULL;
+	fits = malloc(sizeof(*fits) + handle->handle_bytes);
+	if (fits)
+		memcpy(fits, handle, sizeof(*fits) + handle->handle_bytes);
+	return fits;
+}
+
 /* One that was moved is known already, by another path. */
-static int remember(struct walker *walker, int watch, uint32_t scope, const char *path)
+static int remember(struct walker *walker, int watch, uint32_t scope, const char *path, int fd)
 {
 	_cleanup_(freep) char *copy = strdup(path);
 	struct folder *folder = find(walker, watch);
+	struct stat st;
 
 	if (!copy)
 		return -ENOMEM;
@@ -158,14 +201,22 @@ static int remember(struct walker *walker, int watch, uint32_t scope, const char
 		if (!folder)
 			return -ENOMEM;
 		folder->watch = watch;
+		folder->handle = handle_of(fd);
+		if (fstat(fd, &st) == 0) {
+			folder->dev = st.st_dev;
+			folder->ino = st.st_ino;
+		}
 		if (!tsearch(folder, &walker->folders, compare)) {
+			free(folder->handle);
 			free(folder);
 			return -ENOMEM;
 		}
+		walker->n_folders++;
 	}
 	free(folder->path);
 	folder->path = take_ptr(copy);
 	folder->scope = scope;
+	folder->round = walker->round;
 	return 0;
 }
 
@@ -176,7 +227,7 @@ static int watch_folder(struct walker *walker, uint32_t scope, int fd)
 
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	watch = inotify_add_watch(walker->inotify, name, NEWS);
-	return watch < 0 ? -errno : remember(walker, watch, scope, walker->path);
+	return watch < 0 ? -errno : remember(walker, watch, scope, walker->path, fd);
 }
 
 static int mount_of(int fd, uint64_t *ret_mount)
@@ -292,6 +343,99 @@ static void walk(struct walker *walker, uint32_t scope, int fd)
 	walk_children(walker, scope, fd);
 }
 
+/* ---- those that left ------------------------------------------------------------------------------ */
+
+/* Which folders are looked for, and those found. */
+struct search {
+	const struct walker *walker;
+	uint32_t scope;
+	enum { SEARCH_BELOW, SEARCH_NOT_FOUND, SEARCH_SOME } what;
+	const char *path; /* this and all below it */
+	int *watches;
+	size_t n;
+};
+
+static bool is_wanted(const struct search *search, const struct folder *folder)
+{
+	const struct walker *walker = search->walker;
+	size_t length;
+
+	if (folder->scope != search->scope)
+		return false;
+	if (search->what == SEARCH_NOT_FOUND)
+		return folder->round != walker->round;
+	if (search->what == SEARCH_SOME)
+		return (uint32_t)folder->watch % (walker->n_folders / FOLDERS_A_LOOK + 1) ==
+		       walker->n_looks % (walker->n_folders / FOLDERS_A_LOOK + 1);
+	length = strlen(search->path);
+	return strncmp(folder->path, search->path, length) == 0 &&
+	       (folder->path[length] == '/' || folder->path[length] == '\0');
+}
+
+static void each_folder(const void *node, VISIT visit, void *userdata)
+{
+	const struct folder *folder = *(struct folder *const *)node;
+	struct search *search = userdata;
+	int *more;
+
+	if ((visit != postorder && visit != leaf) || !is_wanted(search, folder))
+		return;
+	more = realloc(search->watches, (search->n + 1) * sizeof(*more));
+	if (!more)
+		return;
+	search->watches = more;
+	search->watches[search->n++] = folder->watch;
+}
+
+/* Wherever it is now.  `root`: any descriptor on its file system. */
+static void tell_known(struct walker *walker, int root, const struct folder *folder, enum message_kind kind)
+{
+	static struct message message;
+	_cleanup_(closep) int fd = -1;
+	struct stat st;
+
+	if (folder->handle)
+		fd = open_by_handle_at(root, folder->handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	message.kind = kind;
+	message.value[0] = folder->scope;
+	/* On another file system, in the same place now, a handle may be another's. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == folder->dev && st.st_ino == folder->ino)
+		tell(walker, &message, fd);
+}
+
+static void leave(struct walker *walker, int root, int watch)
+{
+	tell_known(walker, root, find(walker, watch), MESSAGE_SCOPE_LEFT);
+	/* Its path may be another's next. */
+	inotify_rm_watch(walker->inotify, watch);
+	forget(walker, watch);
+}
+
+static void leave_all(struct walker *walker, uint32_t scope, int root, const char *path)
+{
+	struct search search = { .walker = walker, .scope = scope, .path = path,
+				 .what = path ? SEARCH_BELOW : SEARCH_NOT_FOUND };
+
+	twalk_r(walker->folders, each_folder, &search);
+	for (size_t i = 0; i < search.n && !walker->ended; i++)
+		leave(walker, root, search.watches[i]);
+	free(search.watches);
+}
+
+/* ---- marks that were taken away --------------------------------------------------------------------- */
+
+static void tell_still(struct walker *walker, uint32_t scope, int root)
+{
+	const struct message still = { .kind = MESSAGE_SCOPE_STILL, .value = { scope } };
+	struct search search = { .walker = walker, .scope = scope, .what = SEARCH_SOME };
+
+	tell(walker, &still, root);
+	twalk_r(walker->folders, each_folder, &search);
+	for (size_t i = 0; i < search.n && !walker->ended; i++)
+		tell_known(walker, root, find(walker, search.watches[i]), MESSAGE_SCOPE_STILL);
+	free(search.watches);
+}
+
 /* ---- scopes ------------------------------------------------------------------------------------ */
 
 /* The host's own lives on this file system. */
@@ -351,9 +495,13 @@ static void begin(struct walker *walker, uint32_t scope, int fd)
 	if (scopes_whole(walker->config, scope))
 		return;
 	walker->path[0] = '\0';
+	walker->round++;
 	walk(walker, scope, fd);
+	/* Moves may have been lost, and so who was not found has left; unless we could not look everywhere. */
 	if (root->why[0])
 		tell_scope(walker, scope, -1);
+	else
+		leave_all(walker, scope, fd, NULL);
 }
 
 static bool is_same(const struct root *root, const struct stat *st, uint64_t mount)
@@ -380,8 +528,10 @@ static void look(struct walker *walker, uint32_t scope, bool again)
 		tell_scope(walker, scope, -1);
 		return;
 	}
-	if (!again && is_same(root, &st, mount))
+	if (!again && is_same(root, &st, mount)) {
+		tell_still(walker, scope, fd);
 		return;
+	}
 	root->there = true;
 	root->dev = st.st_dev;
 	root->ino = st.st_ino;
@@ -390,8 +540,18 @@ static void look(struct walker *walker, uint32_t scope, bool again)
 	begin(walker, scope, fd);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static void look_everywhere(struct walker *walker, bool again)
 {
+	walker->looked_ms = now_ms();
+	walker->n_looks++;
 	for (uint32_t scope = 0; scope < scopes_n(walker->config) && !walker->ended; scope++)
 		if (scopes_acts(walker->config, scope))
 			look(walker, scope, again);
@@ -413,6 +573,35 @@ static int open_known(struct walker *walker, const struct folder *folder)
 	return open_folder(root, folder->path);
 }
 
+/* Where it went to no longer counts: it has left. */
+static void settle(struct walker *walker)
+{
+	struct moved *moved = &walker->moved;
+	_cleanup_(closep) int root = -1;
+	uint64_t mount = 0;
+	const char *why;
+	struct stat st;
+
+	if (!moved->cookie)
+		return;
+	moved->cookie = 0;
+	root = open_root(walker, moved->scope, &st, &mount, &why);
+	if (root >= 0 && is_same(&walker->roots[moved->scope], &st, mount))
+		leave_all(walker, moved->scope, root, moved->path);
+}
+
+static void move(struct walker *walker, const struct folder *from, const struct inotify_event *event)
+{
+	struct moved *moved = &walker->moved;
+
+	/* A longer path would be that of no folder that we know. */
+	if (snprintf(moved->path, sizeof(moved->path), "%s%s%s", from->path, from->path[0] ? "/" : "", event->name) >=
+	    (int)sizeof(moved->path))
+		return;
+	moved->cookie = event->cookie;
+	moved->scope = from->scope;
+}
+
 static void take(struct walker *walker, const struct inotify_event *event)
 {
 	const struct folder *folder = find(walker, event->wd);
@@ -426,6 +615,18 @@ static void take(struct walker *walker, const struct inotify_event *event)
 	}
 	if (!folder || !(event->mask & IN_ISDIR) || !event->len)
 		return;
+	/* Within its scope: it is found at its new place, with all below it. */
+	if (event->mask & IN_MOVED_TO && event->cookie == walker->moved.cookie && folder->scope == walker->moved.scope)
+		walker->moved.cookie = 0;
+	settle(walker);
+	/* It may have been in what has left. */
+	folder = find(walker, event->wd);
+	if (!folder)
+		return;
+	if (event->mask & IN_MOVED_FROM) {
+		move(walker, folder, event);
+		return;
+	}
 	parent = open_known(walker, folder);
 	if (parent < 0)
 		return;
@@ -484,11 +685,15 @@ static void run(struct walker *walker)
 
 	look_everywhere(walker, false);
 	while (!walker->ended) {
-		int n = poll(fds, files_only ? 1 : 2, files_only ? FILES_MS : LOOK_MS);
+		const bool moved = walker->moved.cookie != 0;
+		int n = poll(fds, files_only ? 1 : 2, files_only ? FILES_MS : moved ? MOVED_MS : LOOK_MS);
 
 		if (n > 0 && fds[0].revents)
 			hear_gate(walker);
-		if (n == 0 && !files_only)
+		if (n == 0 && moved && !files_only)
+			settle(walker);
+		/* Also while there is news all the time. */
+		if (now_ms() - walker->looked_ms >= LOOK_MS && !walker->ended)
 			look_everywhere(walker, false);
 		files_only = !files_only && n > 0 && fds[1].revents && !read_news(walker);
 	}

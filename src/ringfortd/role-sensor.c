@@ -412,26 +412,27 @@ static int open_loop(struct sensor_loop *loop)
 	return 0;
 }
 
-/* The operator wants images to be killed, and this kernel lets us not. */
+/* The operator wants images to be killed or stopped, and this kernel lets us not. */
 static void complain_of_policy(const struct sensor_loop *loop)
 {
 	struct probe_outside outside;
 	bool kill = false;
 
 	for (uint32_t kind = 0; kind < _BACKSTOP_KIND_N; kind++)
-		kill |= loop->role->config->gate_outside[kind] == BACKSTOP_KILL;
+		kill |= loop->role->config->gate_outside[kind] >= BACKSTOP_KILL;
 	sensor_outside(loop->sensor, &outside);
 	if (kill && !outside.can_kill)
-		log_error("this kernel lets no program of ours send a signal: what gate: outside: wants killed is only reported");
+		log_error("this kernel lets no program of ours send a signal: what gate: outside: wants killed or stopped is "
+			  "only reported");
 }
 
 /* For the gate, which may be there. */
 static void hand_backstop(struct sensor_loop *loop)
 {
 	const struct message backstop = { .kind = MESSAGE_BACKSTOP };
-	int fd = sensor_backstop_fd(loop->sensor);
+	const int fds[] = { sensor_backstop_fd(loop->sensor), sensor_stops_fd(loop->sensor) };
 
-	if (message_send_fd(loop->role->supervisor_fd, &backstop, &fd, 1) < 0)
+	if (message_send_fd(loop->role->supervisor_fd, &backstop, fds, 2) < 0)
 		log_warning("cannot hand over the backstop: executions without a verdict are not seen");
 }
 

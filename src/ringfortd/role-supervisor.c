@@ -235,6 +235,8 @@ static int open_hand_over(struct supervisor *supervisor, struct hand_over *hand)
 		r = open_lock(supervisor->paths, &hand->lock_fd);
 	while (r == -EAGAIN && ++tries < 10);
 	if (r == 0)
+		stop_keeper_open(&supervisor->gate.stops, supervisor->paths->runtime);
+	if (r == 0)
 		r = open_findings(supervisor->paths, supervisor->config, &hand->findings_fd);
 	if (r == 0)
 		r = open_listener(supervisor->paths, &hand->listen_fd);
@@ -294,7 +296,7 @@ static void on_sensor(evutil_socket_t fd, short what, void *userdata)
 		if (message.kind == MESSAGE_MARK)
 			selftest_marked(supervisor);
 		else if (message.kind == MESSAGE_BACKSTOP)
-			gate_keeper_backstop(&supervisor->gate, &fds[0]);
+			gate_keeper_backstop(&supervisor->gate, fds);
 		for (int i = 0; i < MESSAGE_MAX_FDS; i++)
 			close_fd(fds[i]);
 	}
@@ -399,7 +401,7 @@ static int open_loop(struct supervisor *supervisor)
 
 static void remove_runtime(const struct paths *paths)
 {
-	static const char *const names[] = { "control.sock", "lock" };
+	static const char *const names[] = { "control.sock", STOP_KEEPER_FILE, "lock" };
 	char path[PATH_MAX + 16];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -501,7 +503,7 @@ int role_supervisor(const struct paths *paths, const struct config *config)
 	supervisor.sensor_fd = supervisor.control_fd = -1;
 	supervisor.selftest_go = supervisor.selftest_result = -1;
 	supervisor.gate.fd = supervisor.gate.history_writer = supervisor.gate.history_reader = -1;
-	supervisor.gate.backstop_fd = -1;
+	supervisor.gate.backstop_fd = supervisor.gate.stops_fd = supervisor.gate.stops.left_fd = -1;
 	supervisor.gate.book = supervisor.gate.denials = -1;
 	signal(SIGPIPE, SIG_IGN);
 	r = start(&supervisor, &hand);

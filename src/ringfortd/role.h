@@ -67,6 +67,20 @@ struct scopes_role {
 /** role_scopes() - walks the folders where opens are decided, and keeps the gate's marks on them current */
 int role_scopes(const struct scopes_role *role);
 
+struct stops_role {
+	int gate_fd;     /* messages */
+	int backstop_fd; /* the sensor's map */
+	int ring_fd;     /* readable when an image was stopped */
+	int left_fd;     /* file of those who are, for the next daemon (stopped.h) */
+	const struct config *config;
+};
+
+/* So long an image may be stopped: to be decided about, to be held for the operator, and some more. */
+#define STOPS_PATIENCE_MS(config) ((uint64_t)(config)->gate_deadline_ms + (config)->gate_hold_ms + 3000)
+
+/** role_stops() - has images judged that were stopped before their first instruction, and lets them go */
+int role_stops(const struct stops_role *role);
+
 /** role_selftest() - performs one act of each type; writes the mask of those that worked to fd */
 int role_selftest(int fd);
 

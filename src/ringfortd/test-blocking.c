@@ -80,6 +80,18 @@ static void what_nobody_has_said_is_possible_and_not_so(void)
 	expect(&host, BLOCKING_ROW_exec_memfd, BLOCKING_NOTIFY, BLOCKING_BLOCK, "memfd: kill");
 }
 
+static void what_is_stopped_is_judged_by_somebody_and_told_for_what_it_is(void)
+{
+	struct blocking_host host = all;
+
+	host.outside = BACKSTOP_SAYS(BACKSTOP_MEMFD, BACKSTOP_STOP);
+	expect(&host, BLOCKING_ROW_exec_memfd, BLOCKING_NOTIFY, BLOCKING_BLOCK, "container");
+	host.can_stop = true;
+	expect(&host, BLOCKING_ROW_exec_memfd, BLOCKING_BLOCK, BLOCKING_BLOCK, "who may signal or trace it");
+	host.exec_decided = false;
+	expect(&host, BLOCKING_ROW_exec_memfd, BLOCKING_NOTIFY, BLOCKING_BLOCK, "no solution takes part");
+}
+
 static void an_open_gate_and_a_disabled_one_block_nothing(void)
 {
 	static const enum blocking_gate gates[] = { BLOCKING_GATE_OPEN, BLOCKING_GATE_DISABLED };
@@ -110,6 +122,7 @@ int main(void)
 	where_all_is_granted_and_said_each_row_is_at_its_best();
 	what_the_kernel_refuses_is_not_possible_and_it_is_said_why();
 	what_nobody_has_said_is_possible_and_not_so();
+	what_is_stopped_is_judged_by_somebody_and_told_for_what_it_is();
 	an_open_gate_and_a_disabled_one_block_nothing();
 	what_is_not_seen_either_is_unavailable();
 	return 0;

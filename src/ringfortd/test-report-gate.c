@@ -86,7 +86,7 @@ static void a_verdict_is_told_with_every_reason(void)
 	tell(history, history_add(history, &entry));
 	expect("{\"verdict_id\":1,\"time\":\"2024-07-19T04:09:00.000000042Z\",\"act\":\"process.exec\","
 	       "\"path\":\"/tmp/x\",\"dev\":8388609,\"ino\":77,\"pid\":4711,\"verdict\":\"deny\",\"cached\":false,"
-	       "\"overridden\":false,\"foreign_ns\":false,\"us\":312,\"cached_from\":0,\"hold\":null,\"reasons\":["
+	       "\"overridden\":false,\"stopped\":false,\"foreign_ns\":false,\"us\":312,\"cached_from\":0,\"hold\":null,\"reasons\":["
 	       "{\"solution\":\"allowlist\",\"answer\":\"deny\",\"us\":205,\"mode\":\"enforce\","
 	       "\"miss\":\"fail-open\",\"generation\":4},"
 	       "{\"solution\":\"yara\",\"answer\":\"late\",\"us\":1000,\"mode\":\"shadow\","
@@ -129,10 +129,10 @@ static void an_override_and_a_foreign_namespace_are_told(void)
 
 	entry.verdict = RINGFORT_VERDICT_ALLOW;
 	entry.act = RINGFORT_ACT_OPEN;
-	entry.overridden = entry.foreign_ns = 1;
+	entry.overridden = entry.stopped = entry.foreign_ns = 1;
 	tell(history, history_add(history, &entry));
 	expect_part("\"act\":\"file.open\",");
-	expect_part("\"verdict\":\"allow\",\"cached\":false,\"overridden\":true,\"foreign_ns\":true,");
+	expect_part("\"verdict\":\"allow\",\"cached\":false,\"overridden\":true,\"stopped\":true,\"foreign_ns\":true,");
 	history_close(history);
 }
 
@@ -197,7 +197,8 @@ static void what_a_broken_gate_wrote_is_not_believed(void)
 }
 
 static const struct report_outside outside = {
-	.says = { BACKSTOP_KILL, BACKSTOP_REPORT, 77 }, .n_outside = { 5, 3 }, .n_killed = { 4 }, .can_kill = true,
+	.says = { BACKSTOP_KILL, BACKSTOP_STOP, 77 }, .n_outside = { 5, 3 }, .n_killed = { 4 }, .n_stopped = { 0, 2 },
+	.n_denied = { 0, 1 }, .n_unjudged = { 0, 9 }, .can_kill = true,
 };
 
 static struct history_numbers some_numbers(void)
@@ -228,9 +229,10 @@ static void the_numbers_of_the_gate_are_told_with_those_who_take_part(void)
 	       "{\"path\":\"/data\",\"filesystem\":true,\"folders\":0,\"why\":\"it is gone\"}],"
 	       "\"asked\":100,\"at_once\":60,\"critical\":9,\"cached\":25,\"decided\":15,"
 	       "\"denied\":4,\"overridden\":1,\"expired\":2,\"held\":22,\"unheld\":23,\"overflow\":3,\"unguarded\":8,"
-	       "\"outside\":{\"memfd\":{\"policy\":\"kill\",\"seen\":5,\"killed\":4},"
-	       "\"user_mount\":{\"policy\":\"report\",\"seen\":3,\"killed\":0},"
-	       "\"elsewhere\":{\"policy\":\"unknown\",\"seen\":0,\"killed\":0},\"can_kill\":true},\"unanswered\":5,\"net_untold\":21,\"pending\":6,\"holding\":24,"
+	       "\"outside\":{\"memfd\":{\"policy\":\"kill\",\"seen\":5,\"killed\":4,\"stopped\":0,\"denied\":0,\"unjudged\":0},"
+	       "\"user_mount\":{\"policy\":\"stop\",\"seen\":3,\"killed\":0,\"stopped\":2,\"denied\":1,\"unjudged\":9},"
+	       "\"elsewhere\":{\"policy\":\"unknown\",\"seen\":0,\"killed\":0,\"stopped\":0,\"denied\":0,\"unjudged\":0},"
+	       "\"can_kill\":true,\"can_stop\":false},\"unanswered\":5,\"net_untold\":21,\"pending\":6,\"holding\":24,"
 	       "\"restarts\":8,\"since\":\"2024-07-19T04:09:00.000000042Z\",\"solutions\":["
 	       "{\"name\":\"yara\",\"acts\":[\"process.exec\",\"file.open\"],\"mode\":\"enforce\","
 	       "\"miss\":\"fail-closed\",\"demoted\":true,\"asked\":15,\"allowed\":7,\"denied\":4,\"late\":2,"

@@ -305,13 +305,26 @@ int probe_backstop_fd(const struct probe *probe)
 	return bpf_map__fd(probe->bpf->maps.backstops);
 }
 
+int probe_stops_fd(const struct probe *probe)
+{
+	return bpf_map__fd(probe->bpf->maps.stops);
+}
+
+static uint64_t load_number(const uint64_t *number)
+{
+	return __atomic_load_n(number, __ATOMIC_RELAXED);
+}
+
 void probe_outside(const struct probe *probe, struct probe_outside *ret_outside)
 {
 	struct probe_outside outside = { .can_kill = probe->bpf->rodata->can_kill };
 
 	for (uint32_t kind = 0; kind < _BACKSTOP_KIND_N; kind++) {
-		outside.n_outside[kind] = __atomic_load_n(&probe->backstop->n_outside[kind], __ATOMIC_RELAXED);
-		outside.n_killed[kind] = __atomic_load_n(&probe->backstop->n_killed[kind], __ATOMIC_RELAXED);
+		outside.n_outside[kind] = load_number(&probe->backstop->n_outside[kind]);
+		outside.n_killed[kind] = load_number(&probe->backstop->n_killed[kind]);
+		outside.n_stopped[kind] = load_number(&probe->backstop->n_stopped[kind]);
+		outside.n_denied[kind] = load_number(&probe->backstop->n_denied[kind]);
+		outside.n_unjudged[kind] = load_number(&probe->backstop->n_unjudged[kind]);
 	}
 	*ret_outside = outside;
 }

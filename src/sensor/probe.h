@@ -72,13 +72,18 @@ void probe_release(struct probe *probe);
 /** probe_counters() - the counters of one CPU, or NULL; shared with the kernel, read relaxed */
 const struct probe_counters *probe_counters(const struct probe *probe, unsigned int cpu);
 
-/** probe_backstop_fd() - the map that the gate writes (event/backstop.h); the probe's */
+/**
+ * probe_backstop_fd() - the map that the gate writes (event/backstop.h); the probe's
+ * probe_stops_fd() - a ring that becomes readable when an image was stopped; likewise
+ */
 int probe_backstop_fd(const struct probe *probe);
+int probe_stops_fd(const struct probe *probe);
 
 /* Images that the kernel asks nobody about, since probe_new(); by enum backstop_kind. */
 struct probe_outside {
 	uint64_t n_outside[BACKSTOP_KINDS];
 	uint64_t n_killed[BACKSTOP_KINDS];
+	uint64_t n_stopped[BACKSTOP_KINDS], n_denied[BACKSTOP_KINDS], n_unjudged[BACKSTOP_KINDS];
 	uint32_t can_kill; /* 0: this kernel does not let our program, whatever the policy says */
 };
 

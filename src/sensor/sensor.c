@@ -510,6 +510,11 @@ int sensor_backstop_fd(const struct sensor *sensor)
 	return probe_backstop_fd(sensor->probe);
 }
 
+int sensor_stops_fd(const struct sensor *sensor)
+{
+	return probe_stops_fd(sensor->probe);
+}
+
 struct table *sensor_table(struct sensor *sensor)
 {
 	return sensor->table;

@@ -88,8 +88,9 @@ void sensor_mark_selftest(struct sensor *sensor, uint32_t pid, uint64_t start_ns
 
 void sensor_describe(const struct sensor *sensor, uint32_t type,
 		     struct probe_description *ret_description);
-/** sensor_backstop_fd() - see probe_backstop_fd() */
+/** sensor_backstop_fd(), sensor_stops_fd() - see probe_backstop_fd() */
 int sensor_backstop_fd(const struct sensor *sensor);
+int sensor_stops_fd(const struct sensor *sensor);
 /** sensor_outside() - see probe_outside() */
 void sensor_outside(const struct sensor *sensor, struct probe_outside *ret_outside);
 int sensor_footprint(const struct sensor *sensor, struct probe_footprint *ret_footprint);

@@ -258,6 +258,12 @@ struct {
 	__type(value, struct backstop);
 } backstops SEC(".maps");
 
+/* Wakes who lets the stopped go; they themselves stand in the backstop. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} stops SEC(".maps");
+
 const volatile bool can_kill; /* this kernel lets a program like ours send signals */
 
 static __always_inline bool is_among(const uint64_t devices[BACKSTOP_PLACES], uint64_t dev)
@@ -331,6 +337,71 @@ static __always_inline bool is_reached(const struct backstop *backstop)
 	return uid >= backstop->reach.uid_first && uid <= backstop->reach.uid_last;
 }
 
+static __always_inline uint32_t kill_image(struct backstop *backstop, uint32_t kind)
+{
+	if (bpf_send_signal(SIGKILL))
+		return 0;
+	__sync_fetch_and_add(&backstop->n_killed[kind & (BACKSTOP_KINDS - 1)], 1);
+	return 1u << RINGFORT_EXEC_KILLED;
+}
+
+/* A process that waits for a verdict executes nothing: somebody else has let it go. */
+static __always_inline bool was_let_go(const struct backstop *backstop, uint32_t pid, uint64_t start_ns)
+{
+	uint32_t i;
+
+	for (i = 0; i < BACKSTOP_STOPS; i++)
+		if (backstop->stops[i].pid == pid && backstop->stops[i].start_ns == start_ns &&
+		    backstop->stops[i].state == BACKSTOP_STOPPED)
+			return true;
+	return false;
+}
+
+static __always_inline struct backstop_stop *take_stop(struct backstop *backstop)
+{
+	uint32_t i;
+
+	for (i = 0; i < BACKSTOP_STOPS; i++) {
+		struct backstop_stop *stop = &backstop->stops[i];
+
+		if (stop->state == BACKSTOP_FREE &&
+		    __sync_val_compare_and_swap(&stop->state, BACKSTOP_FREE, BACKSTOP_TAKEN) == BACKSTOP_FREE)
+			return stop;
+	}
+	return NULL;
+}
+
+/* Until it is judged.  A tracer could keep the signal from it, so what is traced cannot wait: it is killed. */
+static __always_inline uint32_t stop_image(struct backstop *backstop, uint32_t kind)
+{
+	struct task_struct *task = bpf_get_current_task_btf(), *parent = task->real_parent;
+	uint64_t now_ns = bpf_ktime_get_ns(), start_ns = task->group_leader->start_boottime;
+	struct backstop_stop *stop;
+
+	kind &= BACKSTOP_KINDS - 1;
+	if (task->ptrace || was_let_go(backstop, task->tgid, start_ns))
+		return kill_image(backstop, kind);
+	stop = take_stop(backstop);
+	if (!stop) {
+		__sync_fetch_and_add(&backstop->n_unjudged[kind], 1);
+		return backstop->reach.closed ? kill_image(backstop, kind) : 0;
+	}
+	stop->pid = task->tgid;
+	stop->start_ns = start_ns;
+	stop->stamp_ns = now_ns;
+	stop->parent = parent->signal->flags & SIGNAL_STOP_STOPPED ? 0 : parent->tgid;
+	stop->parent_start_ns = parent->group_leader->start_boottime;
+	stop->kind = kind;
+	if (bpf_send_signal(SIGSTOP)) {
+		stop->state = BACKSTOP_FREE;
+		return 0;
+	}
+	__sync_fetch_and_add(&backstop->n_stopped[kind], 1);
+	__sync_lock_test_and_set(&stop->state, BACKSTOP_STOPPED);
+	bpf_ringbuf_output(&stops, &now_ns, sizeof(now_ns), 0);
+	return 1u << RINGFORT_EXEC_STOPPED;
+}
+
 /* What the operator said about an image that the kernel asks nobody about.  The signal comes before it runs. */
 static __always_inline uint32_t police(struct backstop *backstop, uint64_t inode, bool memfd)
 {
@@ -344,10 +415,9 @@ static __always_inline uint32_t police(struct backstop *backstop, uint64_t inode
 	if (kind == BACKSTOP_USER_MOUNT)
 		flags |= 1u << RINGFORT_EXEC_USER_MOUNT;
 	__sync_fetch_and_add(&backstop->n_outside[kind], 1);
-	if (says != BACKSTOP_KILL || !can_kill || is_spared(backstop) || bpf_send_signal(SIGKILL))
+	if (says == BACKSTOP_REPORT || !can_kill || is_spared(backstop))
 		return flags;
-	__sync_fetch_and_add(&backstop->n_killed[kind], 1);
-	return flags | 1u << RINGFORT_EXEC_KILLED;
+	return flags | (says == BACKSTOP_STOP ? stop_image(backstop, kind) : kill_image(backstop, kind));
 }
 
 /* Flags of an image that begins to run: was it decided about, and may it go on? */

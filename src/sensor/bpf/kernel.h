@@ -46,6 +46,8 @@
 #define O_TMPFILE_BIT 020000000
 #define PF_KTHREAD 0x200000
 #define SIGKILL 9
+#define SIGSTOP 19
+#define SIGNAL_STOP_STOPPED 0x1
 #define FUSE_SUPER_MAGIC 0x65735546
 #define FMODE_WRITE 0x2
 #define FMODE_OPENED 0x80000
@@ -202,6 +204,7 @@ struct tty_struct {
 struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
+	unsigned int flags;
 	struct tty_struct *tty;
 };
 
@@ -237,6 +240,7 @@ struct css_set {
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
+	unsigned int ptrace;
 	struct mm_struct *mm;
 	int pid;
 	int tgid;
