@@ -13,7 +13,8 @@ from daemon import NEIGHBOUR, RINGFORT, tree, wait_until
 from scratch import Broken
 
 QUIET_RATE, STATED_RATE = 200, 2000  # events a second
-STORM_S, RATE_S, QUIET_S = 5, 5, 2
+STORM_S, RATE_S, QUIET_S = 3, 3, 1
+BESIDE_S = 2  # as long as the neighbour takes
 CATCH_UP_S = 15
 SIGSYS = 31
 TOLD_OF_ITS_OWN = ("process.fork", "process.exit")  # its threads and children
@@ -121,7 +122,7 @@ def barrier(trial):
     need_types(trial)
     (had, lost), performed = trial.counts(), trial.performed()
     trial.daemon.cli("solution", "start", NEIGHBOUR)
-    acts = trial.storm(QUIET_RATE, QUIET_S)["acts"]
+    acts = trial.storm(QUIET_RATE, BESIDE_S)["acts"]
     wait_until(lambda: trial.daemon.solution(NEIGHBOUR)["said"], 30)
     said = trial.daemon.solution(NEIGHBOUR)["said"]
     trial.daemon.cli("solution", "stop", NEIGHBOUR)
