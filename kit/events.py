@@ -39,7 +39,7 @@ def read(trial):
     (had, lost), performed = trial.counts(), trial.performed()
     acts = trial.storm(QUIET_RATE, QUIET_S)["acts"]
     # One that decides may do without events.
-    promised = not trial.decides and any(t == "*" or t in acts for t in trial.manifest.events)
+    promised = not trial.acts and any(t == "*" or t in acts for t in trial.manifest.events)
     require(trial.types or not promised, "it has read none of the events that its manifest asks for")
     need_types(trial)
     begin = time.monotonic()
@@ -78,7 +78,9 @@ def sandbox(trial):
     with follow(trial) as events:
         trial.storm(QUIET_RATE, QUIET_S)
         if trial.decides:
-            trial.execute(20, 1, [trial.scratch.program("sandbox")])
+            trial.ask(20, 1, trial.subjects("sandbox", 1))
+        if "file.modify" in trial.acts:
+            trial.write(20, 20)
         pids = set(tree(trial.pid()))
     own = list(acts_of(pids, events))
     beyond = sorted({e["type"] for e in own if e["type"] not in TOLD_OF_ITS_OWN})
