@@ -40,8 +40,8 @@ def start(trial):
     require(state["state"] == "active",
             f"after {seconds:.1f} s it is {state['state']}: {state.get('last_fault') or state['why']}"
             + trial.last_words())
-    require(not trial.decides or (trial.daemon.voice() or {}).get("acts"),
-            f"its manifest asks for decisions, and after {seconds:.1f} s it has not asked to be asked")
+    require(not trial.acts or (trial.daemon.voice() or {}).get("acts"),
+            f"its manifest asks for a part in acts, and after {seconds:.1f} s it has not asked to be asked")
     require(state["restarts"] == 0, f"it had to be started again: {state['last_fault'] or state['why']}"
             + trial.last_words())
     trial.started = True
@@ -58,7 +58,7 @@ def learn_types(trial):
         now, _ = trial.counts()
         trial.types = {t for t in acts if now[t] > before[t]}
         # One that decides may do without events.
-        if trial.types == seen and (seen or trial.decides):
+        if trial.types == seen and (seen or trial.acts):
             break
         seen = trial.types
         time.sleep(LOOK_S)

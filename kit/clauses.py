@@ -29,7 +29,8 @@ class Disturbed(Skip):
 
 
 def clause(identifier, sentence, needs="running"):
-    """Decorator.  `needs`: "nothing", "running" or "deciding": what the solution must do to be tried."""
+    """Decorator.  `needs`: what the solution must do to be tried: "nothing", "running", "deciding", or an act of a
+    gate that its manifest asks for."""
     def register(function):
         registered.append(Clause(identifier, sentence, function, needs))
         return function

@@ -58,7 +58,7 @@ def noise(folder):
 def broken(trial):
     need_content(trial)
     pid, kept = trial.pid(), trial.content + ".kept"
-    file = trial.scratch.program("broken")
+    file = trial.subjects("broken", 1)[0] if trial.decides else None
     before = answer_about(trial, file)
     shutil.copytree(trial.content, kept)
     try:
@@ -80,5 +80,5 @@ def broken(trial):
 def answer_about(trial, path):
     if not trial.decides:
         return None
-    trial.execute(10, 0.1, [path])
+    trial.ask(10, 0.1, [path])
     return trial.daemon.verdicts(path)[0]["answer"]

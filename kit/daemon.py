@@ -23,6 +23,7 @@ RINGFORT = os.path.join(PREFIX, "bin/ringfort")
 BAD = os.path.join(HERE, "bad")
 NEIGHBOUR = "conformance-neighbour"
 DEADLINE_MS = 1000
+ACTS = ["process.exec", "file.open", "file.modify"]
 UID_FIRST = 1910000000  # not the range of the host's own instance
 
 _PR_SET_PDEATHSIG = 1
@@ -44,15 +45,15 @@ def wait_until(condition, seconds):
         time.sleep(0.05)
 
 
-def write_package(folder, name, program, arguments=(), decides=False, limits=None):
-    """A package around one of the programs in bad/."""
+def write_package(folder, name, program, arguments=(), acts=(), limits=None):
+    """A package around one of the programs in bad/, which wants a part in these acts."""
     package = os.path.join(folder, name)
     os.makedirs(package)
     shutil.copy(os.path.join(BAD, program), os.path.join(package, "program"))
     with open(os.path.join(package, "manifest.yaml"), "w") as file:
         file.write(f"name: {name}\nvendor: Ringfort\nversion: 0.1.0\napi: 1\nexecutable: program\n")
         file.write(f"arguments: {json.dumps(list(arguments))}\n")
-        file.write('events: ["*"]\n' if not decides else "events: [process.exec]\nauthorize: [process.exec]\n")
+        file.write(f"events: [process.exec]\nauthorize: {json.dumps(list(acts))}\n" if acts else 'events: ["*"]\n')
         if limits:
             file.write("limits: {" + ", ".join(f"{k}: {v}" for k, v in limits.items()) + "}\n")
     return package
@@ -66,11 +67,13 @@ class Daemon:
         self.config = self.folder + "/ringfortd.yaml"
         self.log_path = self.folder + "/log"
         neighbour = write_package(self.folder, NEIGHBOUR, "neighbour")
+        scopes = [scratch.scope] if scratch.scope else []
         with open(self.config, "w") as file:
             file.write(f"log_level: debug\nuid_range: {{first: {UID_FIRST}, count: 256}}\n"
-                       f"gate: {{exec: [{json.dumps(scratch.guarded)}], deadline_ms: {DEADLINE_MS}}}\n"
+                       f"gate: {{exec: [{json.dumps(scratch.guarded)}], open: {json.dumps(scopes)}, "
+                       f"deadline_ms: {DEADLINE_MS}}}\n"
                        f"solutions:\n  - name: {name}\n    package: {json.dumps(package)}\n"
-                       "    authorize: [process.exec]\n    mode: enforce\n")
+                       f"    authorize: {json.dumps(ACTS)}\n    mode: enforce\n")
             if content:
                 file.write(f"    content: [{json.dumps(content)}]\n")
             file.write(f"  - name: {NEIGHBOUR}\n    package: {json.dumps(neighbour)}\n")
@@ -114,10 +117,20 @@ class Daemon:
         solutions = (self.status() or {}).get("solutions", [])
         return next((s for s in solutions if s["name"] == (name or self.name)), None)
 
+    def gate(self):
+        return next(iter(self.objects("gate", "status")), None) or {}
+
     def voice(self):
         """The solution as the gate sees it, or None."""
-        gate = next(iter(self.objects("gate", "status")), None) or {}
-        return next((s for s in gate.get("solutions", []) if s["name"] == self.name), None)
+        return next((s for s in self.gate().get("solutions", []) if s["name"] == self.name), None)
+
+    def why_no_scope(self, seconds=5):
+        """Why opens cannot be decided here; None when they are."""
+        def scope():
+            return next(iter(self.gate().get("scopes", [])), {"why": "nobody has looked at its scope", "folders": 0})
+        if not wait_until(lambda: scope()["folders"], seconds):
+            return scope()["why"] or "its scope is not guarded"
+        return scope()["why"] or None
 
     def verdicts(self, path):
         """The solution's reasons in the last verdicts about a file, newest first."""
@@ -171,6 +184,23 @@ def stat(pid):
     with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
         return file.read().rsplit(")", 1)[1].split()
     return None
+
+
+def send(pids, number):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def open_files(pid, devices):
+    """What a process has open on some file systems, as (device, inode)."""
+    folder = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):
+        for fd in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                status = os.stat(f"{folder}/{fd}")
+                if status.st_dev in devices:
+                    yield status.st_dev, status.st_ino
 
 
 def own_memory_kb(pid):

@@ -13,7 +13,8 @@ from daemon import NEIGHBOUR, RINGFORT, tree, wait_until
 from scratch import Broken
 
 QUIET_RATE, STATED_RATE = 200, 2000  # events a second
-STORM_S, RATE_S, QUIET_S = 5, 5, 2
+STORM_S, RATE_S, QUIET_S = 3, 3, 1
+BESIDE_S = 2  # as long as the neighbour takes
 CATCH_UP_S = 15
 SIGSYS = 31
 TOLD_OF_ITS_OWN = ("process.fork", "process.exit")  # its threads and children
@@ -38,7 +39,7 @@ def read(trial):
     (had, lost), performed = trial.counts(), trial.performed()
     acts = trial.storm(QUIET_RATE, QUIET_S)["acts"]
     # One that decides may do without events.
-    promised = not trial.decides and any(t == "*" or t in acts for t in trial.manifest.events)
+    promised = not trial.acts and any(t == "*" or t in acts for t in trial.manifest.events)
     require(trial.types or not promised, "it has read none of the events that its manifest asks for")
     need_types(trial)
     begin = time.monotonic()
@@ -77,7 +78,9 @@ def sandbox(trial):
     with follow(trial) as events:
         trial.storm(QUIET_RATE, QUIET_S)
         if trial.decides:
-            trial.execute(20, 1, [trial.scratch.program("sandbox")])
+            trial.ask(20, 1, trial.subjects("sandbox", 1))
+        if "file.modify" in trial.acts:
+            trial.write(20, 20)
         pids = set(tree(trial.pid()))
     own = list(acts_of(pids, events))
     beyond = sorted({e["type"] for e in own if e["type"] not in TOLD_OF_ITS_OWN})
@@ -121,7 +124,7 @@ def barrier(trial):
     need_types(trial)
     (had, lost), performed = trial.counts(), trial.performed()
     trial.daemon.cli("solution", "start", NEIGHBOUR)
-    acts = trial.storm(QUIET_RATE, QUIET_S)["acts"]
+    acts = trial.storm(QUIET_RATE, BESIDE_S)["acts"]
     wait_until(lambda: trial.daemon.solution(NEIGHBOUR)["said"], 30)
     said = trial.daemon.solution(NEIGHBOUR)["said"]
     trial.daemon.cli("solution", "stop", NEIGHBOUR)

@@ -6,9 +6,10 @@ import signal
 import time
 
 from clauses import Skip, clause, require
-from daemon import stat, wait_until
+from daemon import send, stat, wait_until
 from events import need_types
 from scratch import Broken
+from showing import require_shown_again
 from trial import acts_beside
 
 RATE = 1000  # events a second, meanwhile
@@ -27,6 +28,8 @@ def kill(trial):
     acts = trial.storm(200, 1)["acts"]
     lacking = trial.has_read(had, acts)
     require(not lacking, f"back after {seconds:.1f} s, but it has not read {lacking}")
+    if "file.modify" in trial.acts and not trial.daemon.why_no_scope():
+        require_shown_again(trial)
     return f"back after {seconds:.1f} s"
 
 
@@ -46,12 +49,6 @@ def stop(trial):
     require(not lacking, f"{CATCH_UP_S} s later it has neither read nor counted as lost {lacking}")
     _, now = trial.counts()
     return f"caught up {time.monotonic() - begin:.1f} s later, lost {sum((now - lost).values())}, counted"
-
-
-def send(pids, number):
-    for pid in pids:
-        if stat(pid):
-            os.kill(pid, number)
 
 
 @clause("C-END", f"when the stream ends it ends as well, within {END_S} s and with status 0")

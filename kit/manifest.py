@@ -30,6 +30,7 @@ class Manifest:
         self.vendor, self.version = text(said, "vendor"), text(said, "version")
         self.schema, self.content = text(said, "schema"), text(said, "content")
         self.events, self.authorize = words(said, "events"), words(said, "authorize")
+        self.miss = text(said, "miss") or "fail-open"
         self.can_probe = bool(words(said, "probe_arguments"))
         limits = said.get("limits") or {}
         if not isinstance(limits, dict):

@@ -17,11 +17,12 @@ from daemon import write_package
 from trial import Trial, percentile, start_acts
 
 CANARY_MS = 250
-LIMITS = {"memory_mb": 64, "pids": 16, "findings_per_second": 10}
+LIMITS = {"memory_mb": 64, "pids": 16, "files": 256, "findings_per_second": 10}
+EXEC, OPEN, MODIFY = "process.exec", "file.open", "file.modify"
 
-Bad = collections.namedtuple("Bad", "name arguments clauses meaning")
+Bad = collections.namedtuple("Bad", "name arguments clauses meaning acts", defaults=[()])
 
-# Programs of bad/: bad does not decide, judge does.
+# Programs of bad/: bad takes part in no act, judge in those that are named, or in executions.
 SOLUTIONS = [
     Bad("crash", ["bad", "crash"], ["C-START"], "ends at once"),
     Bad("crash-later", ["bad", "crash-nth", "20"], ["C-START", "C-READ"], "dies of its 20th event"),
@@ -42,6 +43,15 @@ SOLUTIONS = [
     Bad("allow-then-deny", ["judge", "then-deny"], ["C-SAME"], "denies what it had allowed"),
     Bad("deny", ["judge", "deny"], ["C-ALLOW"], "denies everything"),
     Bad("leak", ["judge", "leak"], ["C-FILES"], "keeps every file"),
+    Bad("hang-open", ["judge", "hang"], ["C-OPEN"], "takes opens, never answers", [OPEN]),
+    Bad("leak-open", ["judge", "leak"], ["C-OPEN"], "keeps every file that was opened", [OPEN]),
+    Bad("deny-open", ["judge", "deny"], ["C-ORDINARY"], "denies every open", [OPEN]),
+    Bad("one-by-one", ["judge", "slow=100"], ["C-CROWD"], "takes 100 ms for each open", [OPEN]),
+    Bad("brittle", ["judge", "brittle"], ["C-PENDING"], "dies of a request whose deadline is over", [OPEN]),
+    Bad("keep", ["judge", "hang"], ["C-SHOWN"], "never gives back what it is shown", [MODIFY]),
+    Bad("hoard", ["judge", "leak"], ["C-BURST"], "gives back what it is shown, and keeps a duplicate", [MODIFY]),
+    Bad("plod", ["judge", "plod=100"], ["C-FIRST"], "looks at what it is shown before it answers", [OPEN, MODIFY]),
+    Bad("crash-lost", ["judge", "crash-lost"], ["C-MISSED"], "dies when it is told that files were lost", [MODIFY]),
 ]
 
 
@@ -50,7 +60,8 @@ def try_bad(bad):
     folder = tempfile.mkdtemp(prefix="ringfort-conformance-")
     try:
         program, *arguments = bad.arguments
-        package = write_package(folder, bad.name, program, arguments, program == "judge", LIMITS)
+        acts = bad.acts or ([EXEC] if program == "judge" else [])
+        package = write_package(folder, bad.name, program, arguments, acts, LIMITS)
         with Trial(package) as trial:
             results = clauses.try_all(trial, bad.clauses)
     finally:

@@ -12,7 +12,7 @@ import sys
 
 import daemon as daemons
 from clauses import Disturbed, Fail, Skip
-from daemon import tree, wait_until
+from daemon import send, tree, wait_until
 from manifest import Manifest, Unreadable
 from scratch import Broken, Scratch
 
@@ -43,11 +43,17 @@ class Trial:
         return self.manifest.name if self.manifest else os.path.basename(self.package)
 
     @property
+    def acts(self):
+        """Those of a gate that its manifest asks for."""
+        return {act for act in daemons.ACTS if self.manifest and act in self.manifest.authorize}
+
+    @property
     def decides(self):
-        return bool(self.manifest and "process.exec" in self.manifest.authorize)
+        """Somebody waits for it."""
+        return bool(self.acts - {"file.modify"})
 
     def __enter__(self):
-        self.scratch = Scratch()
+        self.scratch = Scratch(with_scope=bool(self.acts - {"process.exec"}))
         try:
             if self.manifest and self.manifest.content:
                 self.copy_content()
@@ -82,6 +88,11 @@ class Trial:
             raise Skip("it did not start")
         if needs == "deciding" and not self.decides:
             raise Skip("its manifest asks for no decisions (authorize)")
+        if needs in daemons.ACTS and needs not in self.acts:
+            raise Skip(f"its manifest does not ask for {needs} (authorize)")
+        why_not = self.daemon.why_no_scope() if needs in daemons.ACTS and needs != "process.exec" else None
+        if why_not:
+            raise Skip(f"there is no scope here: {why_not}")
         self.settle()
 
     def settle(self):
@@ -98,7 +109,7 @@ class Trial:
             if state["state"] in ("suspended", "quarantined"):
                 return state
             there = state["state"] == "active" and state["pid"] not in (0, not_pid)
-            return state if there and (not self.decides or (self.daemon.voice() or {}).get("acts")) else None
+            return state if there and (not self.acts or (self.daemon.voice() or {}).get("acts")) else None
         return wait_until(settled, seconds) or self.daemon.solution() or {"state": "unknown", "why": "", "pid": 0}
 
     def restarts(self):
@@ -123,6 +134,24 @@ class Trial:
 
     def execute(self, rate, seconds, paths):
         return run_acts("execute", rate, seconds, *paths)
+
+    def open(self, rate, seconds, paths):
+        return run_acts("open", rate, seconds, *paths)
+
+    def ask(self, rate, seconds, paths):
+        """Of subjects(): executes or opens them, whatever it decides."""
+        return self.execute(rate, seconds, paths) if "process.exec" in self.acts else self.open(rate, seconds, paths)
+
+    def subjects(self, prefix, n):
+        scratch = self.scratch
+        return scratch.programs(prefix, n) if "process.exec" in self.acts else scratch.files(prefix, n)
+
+    def write(self, rate, n):
+        """Files of the scope, without asking anybody."""
+        return run_acts("write", *self.places(), rate, n)
+
+    def places(self):
+        return self.scratch.beside, self.scratch.scope
 
     def counts(self):
         """By type, what it has had or knows that it missed, and what it lost."""
@@ -161,7 +190,15 @@ class Trial:
         """SIGKILL, and its status when it is back."""
         pid = self.pid()
         self.kills += 1
-        os.kill(pid, signal.SIGKILL)
+        send([pid], signal.SIGKILL)
+        return self.wait_active(START_S, not_pid=pid)
+
+    def restart(self):
+        """Stopped and started by the operator, and its status when it is back."""
+        pid = self.pid()
+        self.kills += 1
+        self.daemon.cli("solution", "stop", self.name)
+        self.daemon.cli("solution", "start", self.name)
         return self.wait_active(START_S, not_pid=pid)
 
     def last_words(self):
@@ -171,6 +208,11 @@ class Trial:
 
     def processes(self):
         return tree(self.pid())
+
+    def files(self):
+        """Those of requests that its processes have open, each once."""
+        devices = self.scratch.devices()
+        return {file for pid in self.processes() for file in daemons.open_files(pid, devices)}
 
     def memory_mb(self):
         """What its processes have of their own."""

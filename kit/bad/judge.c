@@ -19,6 +19,9 @@
  *
  *   judge hang                takes requests and never answers
  *   judge crash               dies of the first request
+ *   judge brittle             dies of the first request whose deadline is over, allows others
+ *   judge crash-lost          dies of the first file that it is shown after others were lost, allows
+ *   judge plod=MS             takes so long for each file that it is shown, in the order in which they come, allows
  *   judge flood               answers random ids without end, and allows what it is asked
  *   judge late                denies, 50 ms after the deadline
  *   judge moody=N             remember, now and then after some time, and one in N is late and denied
@@ -197,6 +200,28 @@ static void crash(const struct ringfort_request *request)
 	*nowhere = 1;
 }
 
+static void brittle(const struct ringfort_request *request)
+{
+	if (request->deadline_ns && now_ns() > request->deadline_ns)
+		crash(request);
+	allow(request);
+}
+
+static void crash_lost(const struct ringfort_request *request)
+{
+	if (request->flags & RINGFORT_REQUEST_LOST)
+		crash(request);
+	allow(request);
+}
+
+static void plod(const struct ringfort_request *request)
+{
+	if (request->act == RINGFORT_ACT_MODIFY)
+		slow(request);
+	else
+		allow(request);
+}
+
 static void late(const struct ringfort_request *request)
 {
 	uint64_t until = request->deadline_ns + LATE_NS, now = now_ns();
@@ -319,6 +344,9 @@ static const struct manner {
 	{ .name = "reopen", .judge = reopen },
 	{ .name = "hang", .judge = hang },
 	{ .name = "crash", .judge = crash },
+	{ .name = "brittle", .judge = brittle },
+	{ .name = "crash-lost", .judge = crash_lost },
+	{ .name = "plod", .judge = plod, .has_detail = 1 },
 	{ .name = "flood", .judge = allow, .floods = 1 },
 	{ .name = "late", .judge = late },
 	{ .name = "moody", .judge = moody, .has_detail = 1 },
