@@ -21,7 +21,8 @@
 
 #define MAX_FOLDERS 16
 #define LONGEST_WAIT_MS 1000
-#define FULL_WAIT_MS 2 /* until the mailbox is tried again */
+#define PATIENCE_MS 5000 /* with hooks that are to be attached */
+#define FULL_WAIT_MS 2   /* until the mailbox is tried again */
 
 enum {
 	EXIT_BROKEN = 3,
@@ -140,13 +141,17 @@ static int start(struct solution *solution)
 
 /* ---- the loop ----------------------------------------------------------------------------- */
 
-/* First the events, so that none of a denied execution is missed. */
+/* First the events, and until they come, so that none of a denied execution is missed. */
 static int ask_to_be_asked(struct solution *solution)
 {
 	uint32_t exec = 1u << RINGFORT_ACT_EXEC;
 	int r = ringfort_client_subscribe(solution->client, 1ull << ringfort_type_process_exec);
 
 	if (r < 0)
+		return r;
+	r = ringfort_client_barrier(solution->client, PATIENCE_MS);
+	/* Better a verdict without a finding than none. */
+	if (r < 0 && r != -ETIMEDOUT)
 		return r;
 	solution->is_asked = ringfort_client_authorizable(solution->client) & exec;
 	return solution->is_asked ? ringfort_client_authorize(solution->client, exec) : 0;
