@@ -12,7 +12,7 @@
 #ifndef ALLOWLIST_PACKAGES_H
 #define ALLOWLIST_PACKAGES_H
 
-#include "util.h"
+#include "../common/util.h"
 
 #define PACKAGES_MAX_PATHS (2u * 1000 * 1000)
 #define PACKAGES_MAX_FOLDERS 16
