@@ -82,7 +82,7 @@ def table_in_architecture():
     equal(rows, MAY_USE, "rows of the table")
 
 
-@case("solutions include installed headers and their own files only")
+@case("solutions include installed headers, their own files and those that all of ours share")
 def level_field():
     wrong, seen = [], 0
     for path in tracked():
@@ -91,7 +91,9 @@ def level_field():
         folder = os.path.dirname(path)
         for number, own, name in includes(path):
             seen += name.startswith("ringfort/")
-            in_own = any(os.path.exists(os.path.join(lib.ROOT, f, name)) for f in (folder, os.path.dirname(folder)))
+            above = folder if folder.startswith("solutions/") else os.path.dirname(folder)
+            in_own = ((name.startswith("../common/") or "../" not in name) and
+                      any(os.path.exists(os.path.join(lib.ROOT, f, name)) for f in (folder, above)))
             if (own and not in_own) or (not own and os.path.exists(os.path.join(lib.ROOT, "src", name))):
                 wrong.append(f"{path}:{number}: {name}")
     require(seen >= 3, "no solution includes <ringfort/...>")

@@ -3,73 +3,14 @@
 about opens, and shown what was written, in scopes."""
 
 import hashlib
-import json
 import os
 import subprocess
 import time
 
 import lib
-from guarded import DENIED, RAN, Guard, Scopes, Scratch, opens, outcome, run, write
+from bundled import EICAR, YARA_RULES, Bundled, Watch, WatchScopes, answers, content
+from guarded import DENIED, RAN, Scratch, opens, outcome, run, write
 from lib import case, equal, figure, require
-
-PACKAGES = os.path.join(lib.STAGE, "usr/libexec/ringfort/solutions")
-# Put together here: no file that is kept shall have it.
-EICAR = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-" + "STANDARD-ANTIVIRUS-" + "TEST-FILE!$H+H*"
-
-
-class Bundled(lib.Solution):
-    """A package of ours as it is installed, with content that the test writes."""
-
-    def __init__(self, name, *content, authorize="process.exec"):
-        super().__init__(name, "bundled", operator=f"authorize: [{authorize}]\n"
-                         f"content: {json.dumps(content)}\n")
-
-    def write(self, folder):
-        return os.path.join(PACKAGES, self.name)
-
-
-class Finds:
-    """What a daemon has found."""
-
-    def all_found(self, rule, path=None):
-        told = [f["ringfort"] for f in self.findings()]
-        return [f for f in told if f["rule_id"] == rule and path in (None, f["matched"].get("file"))]
-
-    def found(self, path, rule, n=1):
-        """The last of n findings of a rule about a file, once they are there."""
-        lib.wait_until(lambda: len(self.all_found(rule, path)) >= n, 5,
-                       lambda: f"{n} times {rule} in {path}: {self.findings()} {self.status()['solutions']} {self.gate()['solutions']}")
-        return self.all_found(rule, path)[-1]
-
-
-class Watch(Finds, Guard):
-    """Ready when each bundled solution takes part."""
-
-    def wait_ready(self, seconds=30):
-        super().wait_ready(seconds)
-        lib.wait_until(lambda: self.gate() and all((self.voice(s.name) or {}).get("acts") for s in self.solutions),
-                       seconds, lambda: f"{self.status()}; {self.tail()}")
-
-
-class WatchScopes(Finds, Scopes):
-    """Ready when what is written is told as well: on a busy machine yara decides before its hooks are there."""
-
-    def wait_ready(self, seconds=30):
-        super().wait_ready(seconds)
-        lib.wait_until(self.tells_writes, seconds, lambda: f"an event of a write: {self.solution('yara')}")
-
-    def tells_writes(self):
-        write(f"{self.folder}/written")
-        return self.solution("yara")["types"].get("file.modify", {}).get("delivered")
-
-
-def content(**files):
-    """A folder of content; names are without their dots: rules_yar."""
-    folder = lib.temporary("c")
-    for name, text in files.items():
-        with open(f"{folder}/{name.replace('_', '.')}", "w") as file:
-            file.write(text)
-    return folder
 
 
 def eicar(scratch, name="eicar"):
@@ -81,18 +22,11 @@ def sha256_of(path):
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def answers(verdict):
-    return {reason["solution"]: reason["answer"] for reason in verdict["reasons"]}
-
-
-BUNDLED_RULES = os.path.join(PACKAGES, "yara/rules")
-
-
 @case("a file with a known pattern is executed and found, with what ringfort ships")
 def found():
     scratch = Scratch()
     bad, good = eicar(scratch), scratch.program("good")
-    with Watch([Bundled("yara", BUNDLED_RULES)], scratch) as daemon:
+    with Watch([Bundled("yara", YARA_RULES)], scratch) as daemon:
         require(daemon.solution("yara")["said"].startswith("8 rules, 0 of them deny, 0 refused"), daemon.status())
         equal(outcome(bad), RAN, "bad")
         equal(outcome(good), RAN, "good")
@@ -114,7 +48,7 @@ def denied():
     scratch = Scratch()
     bad, good = eicar(scratch), scratch.program("good")
     policy = content(policy_yaml="deny: [test]\n")
-    with Watch([Bundled("yara", BUNDLED_RULES, policy)], scratch) as daemon:
+    with Watch([Bundled("yara", YARA_RULES, policy)], scratch) as daemon:
         for _ in range(2):
             result, seconds = run(bad)
             equal(result, DENIED, "bad")
@@ -136,7 +70,7 @@ def two():
                      "  - {id: all, action: allow, path: /, foreign_ns: true}\n"
                      f"  - {{id: no-unlisted, action: deny, path: {unlisted}, sha256: {sha256_of(unlisted)}}}\n"
                      f"  - {{id: no-other, action: deny, sha256: {'0' * 64}}}\n")
-    with Watch([Bundled("yara", BUNDLED_RULES, policy), Bundled("allowlist", listed)], scratch) as daemon:
+    with Watch([Bundled("yara", YARA_RULES, policy), Bundled("allowlist", listed)], scratch) as daemon:
         for _ in range(3):
             equal(outcome(bad), DENIED, "bad")
             equal(outcome(unlisted), DENIED, "unlisted")
@@ -283,7 +217,7 @@ def settled(daemon, n):
 def written():
     scratch = Scratch()
     top = scope_of(scratch)
-    with written_to(BUNDLED_RULES, folders=[top]) as daemon:
+    with written_to(YARA_RULES, folders=[top]) as daemon:
         bad = by_shell(f"{top}/bad", EICAR)
         by_shell(f"{top}/good", "good")
         by_shell(f"{scratch.path}/outside", EICAR)
@@ -315,7 +249,7 @@ def mapped():
         scratch = Scratch(kind)
         top = scope_of(scratch)
         path = write(f"{top}/file", "\n" * 4096)
-        with written_to(BUNDLED_RULES, folders=[top]) as daemon:
+        with written_to(YARA_RULES, folders=[top]) as daemon:
             subprocess.run(["python3", "-c", MAPPED, path, EICAR], check=True)
             equal(daemon.found(path, "Eicar_Test_File")["matched"]["outcome"], "written", kind)
             # Where a mapping changes no time, only the content tells that it is another.
@@ -330,7 +264,7 @@ def rewritten():
     scratch = Scratch()
     top = scope_of(scratch)
     path = f"{top}/file"
-    with written_to(BUNDLED_RULES, folders=[top]) as daemon:
+    with written_to(YARA_RULES, folders=[top]) as daemon:
         by_shell(path, EICAR)
         daemon.found(path, "Eicar_Test_File")
         by_shell(path, "clean")
@@ -353,7 +287,7 @@ def burst():
             "for i in range(int(sys.argv[2])):\n"
             "    with open(f'{sys.argv[1]}/f{i}', 'w') as file:\n"
             "        file.write(sys.argv[4] if i % int(sys.argv[3]) == 7 else f'file {i}')\n")
-    with written_to(BUNDLED_RULES, folders=[top]) as daemon:
+    with written_to(YARA_RULES, folders=[top]) as daemon:
         begin = time.monotonic()
         subprocess.run(["python3", "-c", code, top, str(n), str(n // n_bad), EICAR], check=True)
         wrote = time.monotonic() - begin
@@ -374,7 +308,7 @@ def burst():
 def gone():
     scratch = Scratch()
     top = scope_of(scratch)
-    with written_to(BUNDLED_RULES, folders=[top]) as daemon:
+    with written_to(YARA_RULES, folders=[top]) as daemon:
         subprocess.run(["/bin/sh", "-c", 'printf %s "$1" >"$2"; rm "$2"', "sh", EICAR, f"{top}/gone"], check=True)
         lib.wait_until(lambda: daemon.all_found("Eicar_Test_File"), 8, lambda: daemon.said("yara"))
         matched = daemon.all_found("Eicar_Test_File")[0]["matched"]
@@ -402,7 +336,7 @@ def written_unscanned():
 def lost():
     scratch = Scratch()
     top = scope_of(scratch)
-    with written_to(BUNDLED_RULES, folders=[top]) as daemon:
+    with written_to(YARA_RULES, folders=[top]) as daemon:
         with lib.Held(daemon.solution("yara")["pid"]):
             for i in range(200):
                 by_shell(f"{top}/f{i}", "x")
@@ -447,7 +381,7 @@ def opened():
     top = scope_of(scratch)
     bad, good = write(f"{top}/bad", EICAR), write(f"{top}/good", "good")
     for policy, expected in (("deny: [test]\n", False), ("report: [test]\n", True)):
-        yara = Bundled("yara", BUNDLED_RULES, content(policy_yaml=policy), authorize="file.open, file.modify")
+        yara = Bundled("yara", YARA_RULES, content(policy_yaml=policy), authorize="file.open, file.modify")
         with WatchScopes([yara], [top], deadline_ms=2000) as daemon:
             for _ in range(2):
                 equal(opens(bad), expected, f"bad, {policy}")

@@ -3,7 +3,7 @@
 #ifndef ALLOWLIST_DIGEST_H
 #define ALLOWLIST_DIGEST_H
 
-#include "util.h"
+#include "../common/util.h"
 
 #define DIGEST_BYTES 32
 #define DIGEST_HEX 65 /* with the NUL */

@@ -25,13 +25,19 @@ static bool path_holds(const struct rule *rule, const struct subject *subject)
 	return believes_path(rule, subject) && pattern_matches(&rule->path, subject->path);
 }
 
-/* Without lists nothing is known, so neither "from a package" nor "from none" holds. */
+/*
+ * Without lists nothing is known, so neither "from a package" nor "from none" holds; nor does the latter
+ * where some could not be read.
+ */
 static bool package_holds(const struct search *search, const struct rule *rule)
 {
 	struct packages *packages = search->policy->packages;
 
-	return packages && believes_path(rule, search->subject) &&
-	       packages_has(packages, search->subject->path) == rule->package;
+	if (!packages || !believes_path(rule, search->subject))
+		return false;
+	if (packages_has(packages, search->subject->path))
+		return rule->package;
+	return !rule->package && packages_are_whole(packages);
 }
 
 /* All conditions but the hash, the cheapest first. */

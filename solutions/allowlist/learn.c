@@ -2,8 +2,8 @@
 /* Learn: events - see learn.h; the policy is written in learn-print.c. */
 #include "learn.h"
 
+#include "../common/recent.h"
 #include "policy.h"
-#include "recent.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -12,7 +12,7 @@
 #ifndef ALLOWLIST_LEARN_H
 #define ALLOWLIST_LEARN_H
 
-#include "util.h"
+#include "../common/util.h"
 
 #include <jansson.h>
 #include <stdio.h>

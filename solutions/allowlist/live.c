@@ -3,14 +3,13 @@
 #include "live.h"
 
 #include "judge.h"
-#include "recent.h"
 #include "tell.h"
+#include "verdict.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 struct live {
 	struct ringfort_client *client;
@@ -26,18 +25,10 @@ struct live {
 	struct live_counts counts;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 int live_new(struct live **ret, struct ringfort_client *client)
 {
 	struct live *live = calloc(1, sizeof(*live));
-	int r = live ? recent_new(&live->recent) : -ENOMEM;
+	int r = live ? recent_new(&live->recent, sizeof(struct verdict), NULL) : -ENOMEM;
 
 	if (r < 0) {
 		free(live);
@@ -113,7 +104,7 @@ static bool may_be_remembered(const struct ringfort_request *request,
 static void note(struct live *live, const struct ringfort_request *request,
 		 const struct judgement *judgement)
 {
-	struct recent_verdict *verdict = recent_add(live->recent, request->pid, now_ns());
+	struct verdict *verdict = recent_add(live->recent, request->pid, monotonic_ns());
 
 	verdict->dev = request->dev;
 	verdict->ino = request->ino;
@@ -184,7 +175,7 @@ int live_answer(struct live *live)
 static void look(struct live *live, const struct ringfort_event *event)
 {
 	const struct ringfort_process_exec *exec = ringfort_as_process_exec(event);
-	struct recent_verdict verdict;
+	struct verdict verdict;
 
 	if (!exec)
 		return;

@@ -2,62 +2,26 @@
 /* ringfort-allowlist - decide what may be executed; check, try and learn the policy for it */
 #include "tool.h"
 
-#include <stdio.h>
-#include <string.h>
-
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *about;
-} commands[] = {
+static const struct tool_command commands[] = {
 	{ "check", tool_check, "say whether policies are good" },
 	{ "eval", tool_eval, "say what a policy makes of files, offline" },
 	{ "learn", tool_learn, "write a policy that allows what was executed" },
 	{ "run", tool_run, "be the solution; ringfortd calls this" },
 };
 
-static void usage(FILE *stream)
-{
-	fprintf(stream, "Usage: ringfort-allowlist COMMAND ...\n"
-			"\n"
-			"The allow-list of Ringfort: which files may be executed on this machine.\n"
-			"\n"
-			"Commands:\n");
-	for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
-		fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].about);
-	fprintf(stream, "\n"
-			"  ringfort-allowlist COMMAND --help explains one of them, with examples.\n"
-			"  --help and --version do what they say.\n"
-			"\n"
-			"Exit codes: 0 good; 1 the answer is bad (a rule was refused, a file would be\n"
-			"denied); 2 wrong usage, or input that cannot be read.\n"
-			"\n"
-			"See also ringfort-allowlist(7) for the policy.\n");
-}
-
-void tool_print_refusal(const char *file, unsigned int line, const char *reason, void *userdata)
-{
-	fprintf(userdata, "%s:%u: %s\n", file, line, reason);
-}
-
 int main(int argc, char **argv)
 {
-	if (argc < 2) {
-		usage(stderr);
-		return TOOL_USAGE;
-	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		usage(stdout);
-		return TOOL_OK;
-	}
-	if (!strcmp(argv[1], "--version")) {
-		printf("ringfort-allowlist %s\n", RINGFORT_VERSION);
-		return TOOL_OK;
-	}
-	for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
-	fprintf(stderr, "ringfort-allowlist: there is no command `%s'; see ringfort-allowlist --help\n",
-		argv[1]);
-	return TOOL_USAGE;
+	static const struct tool tool = {
+		.name = "ringfort-allowlist",
+		.version = RINGFORT_VERSION,
+		.about = "The allow-list of Ringfort: which files may be executed on this machine.\n",
+		.commands = commands,
+		.n_commands = ARRAY_LENGTH(commands),
+		.more = "Exit codes: 0 good; 1 the answer is bad (a rule was refused, a file would be\n"
+			"denied); 2 wrong usage, or input that cannot be read.\n"
+			"\n"
+			"See also ringfort-allowlist(7) for the policy.\n",
+	};
+
+	return tool_main(&tool, argc, argv);
 }

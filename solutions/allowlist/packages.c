@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define MAX_TEXT (512u * 1024 * 1024) /* offsets are 32 bits wide */
+#define SETTLED_NS 50000000 /* two changes within a tick of the kernel have one time */
 
 /* Paths in one piece of memory, each with its NUL, and a table of offsets + 1 with free slots. */
 struct set {
@@ -23,13 +25,14 @@ struct set {
 
 struct folder {
 	char *path;
-	struct timespec changed; /* when its lists were read */
+	struct timespec changed; /* before its lists were read; zero when that was a moment ago */
 };
 
 struct packages {
 	struct folder folders[PACKAGES_MAX_FOLDERS];
 	size_t n_folders;
 	struct set set;
+	int last; /* what the last packages_read() answered */
 };
 
 /* ---- the set ---------------------------------------------------------------------------- */
@@ -177,6 +180,17 @@ static void close_folder(DIR **folder)
 		closedir(*folder);
 }
 
+static bool is_settled(const struct timespec *time)
+{
+	struct timespec now;
+	int64_t age_ns;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age_ns = (now.tv_sec - time->tv_sec) * INT64_C(1000000000) + now.tv_nsec - time->tv_nsec;
+	/* Far in the future: somebody has set the clock back, and the time may be as old as any. */
+	return age_ns < -SETTLED_NS || age_ns > SETTLED_NS;
+}
+
 /* The time is taken first: what changes while the lists are read is then read again. */
 static int read_folder(struct set *set, struct folder *folder)
 {
@@ -187,10 +201,10 @@ static int read_folder(struct set *set, struct folder *folder)
 
 	if (!open || fstat(dirfd(open), &status) < 0)
 		return -errno;
+	folder->changed = is_settled(&status.st_mtim) ? status.st_mtim : (struct timespec){ 0 };
 	while (!r && (entry = readdir(open)))
 		if (entry->d_name[0] != '.' && has_suffix(entry->d_name, PACKAGES_SUFFIX))
 			r = read_list(set, dirfd(open), entry->d_name);
-	folder->changed = status.st_mtim;
 	return r;
 }
 
@@ -199,8 +213,12 @@ int packages_read(struct packages *packages)
 	struct set set = { 0 };
 	int r = 0;
 
-	for (size_t i = 0; i < packages->n_folders && !r; i++)
-		r = read_folder(&set, &packages->folders[i]);
+	for (size_t i = 0; i < packages->n_folders && r >= 0; i++) {
+		int answer = read_folder(&set, &packages->folders[i]);
+
+		r = answer ? answer : r;
+	}
+	packages->last = r;
 	if (r < 0) {
 		set_done(&set);
 		return r;
@@ -210,7 +228,7 @@ int packages_read(struct packages *packages)
 	return r;
 }
 
-int packages_refresh(struct packages *packages)
+static int read_if_changed(struct packages *packages)
 {
 	for (size_t i = 0; i < packages->n_folders; i++) {
 		const struct folder *folder = &packages->folders[i];
@@ -223,6 +241,11 @@ int packages_refresh(struct packages *packages)
 		return packages_read(packages);
 	}
 	return 0;
+}
+
+int packages_refresh(struct packages *packages)
+{
+	return packages->last < 0 ? packages_read(packages) : read_if_changed(packages);
 }
 
 /* ---- the interface ---------------------------------------------------------------------- */
@@ -282,5 +305,10 @@ bool packages_has(struct packages *packages, const char *path)
 	if (set_has(&packages->set, path))
 		return true;
 	/* Programs of a package run moments after dpkg has put down its list. */
-	return packages_refresh(packages) >= 0 && set_has(&packages->set, path);
+	return read_if_changed(packages) >= 0 && set_has(&packages->set, path);
+}
+
+bool packages_are_whole(const struct packages *packages)
+{
+	return !packages->last;
 }

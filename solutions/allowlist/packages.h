@@ -12,7 +12,7 @@
 #ifndef ALLOWLIST_PACKAGES_H
 #define ALLOWLIST_PACKAGES_H
 
-#include "util.h"
+#include "../common/util.h"
 
 #define PACKAGES_MAX_PATHS (2u * 1000 * 1000)
 #define PACKAGES_MAX_FOLDERS 16
@@ -39,12 +39,15 @@ size_t packages_n_folders(const struct packages *packages);
  */
 int packages_read(struct packages *packages);
 
-/** packages_refresh() - packages_read(), when a folder changed since.  As packages_read(). */
+/** packages_refresh() - packages_read(), when a folder changed since, or it failed.  As packages_read(). */
 int packages_refresh(struct packages *packages);
 
 size_t packages_count(const struct packages *packages);
 
-/** packages_has() - did a package bring this path?  Before it says no, it refreshes. */
+/** packages_has() - did a package bring this path?  Before it says no, it looks whether a folder changed. */
 bool packages_has(struct packages *packages, const char *path);
+
+/** packages_are_whole() - was all read the last time?  Else what it has not may be of a package. */
+bool packages_are_whole(const struct packages *packages);
 
 #endif

@@ -13,7 +13,7 @@
 #ifndef ALLOWLIST_PATTERN_H
 #define ALLOWLIST_PATTERN_H
 
-#include "util.h"
+#include "../common/util.h"
 
 #define PATTERN_MAX_BYTES 4095
 #define PATTERN_MAX_STARS 16

@@ -9,8 +9,8 @@
 #ifndef ALLOWLIST_POLICY_READER_H
 #define ALLOWLIST_POLICY_READER_H
 
+#include "../common/yaml-events.h"
 #include "policy-internal.h"
-#include "yaml-events.h"
 
 struct reader {
 	struct policy *policy;

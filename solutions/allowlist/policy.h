@@ -17,9 +17,9 @@
 #ifndef ALLOWLIST_POLICY_H
 #define ALLOWLIST_POLICY_H
 
+#include "../common/util.h"
 #include "digest.h"
 #include "pattern.h"
-#include "util.h"
 
 #define POLICY_MAX_BYTES (16u * 1024 * 1024) /* of a file */
 #define POLICY_MAX_RULES (100u * 1000)

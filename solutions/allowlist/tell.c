@@ -7,14 +7,14 @@
 
 #define MAX_MATCHED 5
 
-static bool is_file(const struct ringfort_file *file, const struct recent_verdict *verdict)
+static bool is_file(const struct ringfort_file *file, const struct verdict *verdict)
 {
 	return file->ino && file->ino == verdict->ino && file->dev == verdict->dev;
 }
 
 /* What became of the file that was asked about; NULL: nothing that is worth telling. */
 static const char *outcome_of(const struct ringfort_process_exec *exec,
-			      const struct recent_verdict *verdict)
+			      const struct verdict *verdict)
 {
 	if (exec->error)
 		return verdict->denied && exec->error == EPERM ? "refused" : NULL;
@@ -24,7 +24,7 @@ static const char *outcome_of(const struct ringfort_process_exec *exec,
 	return "loaded";
 }
 
-static const char *title_of(const struct recent_verdict *verdict)
+static const char *title_of(const struct verdict *verdict)
 {
 	switch (verdict->action) {
 	case ACTION_DENY:
@@ -37,7 +37,7 @@ static const char *title_of(const struct recent_verdict *verdict)
 	}
 }
 
-static enum ringfort_level level_of(const struct recent_verdict *verdict)
+static enum ringfort_level level_of(const struct verdict *verdict)
 {
 	if (verdict->denied)
 		return RINGFORT_LEVEL_HIGH;
@@ -52,7 +52,7 @@ static void add(struct ringfort_finding *finding, struct ringfort_matched *match
 }
 
 int tell(struct ringfort_client *client, const struct ringfort_event *event,
-	 const struct recent_verdict *verdict)
+	 const struct verdict *verdict)
 {
 	const char *outcome = outcome_of(ringfort_as_process_exec(event), verdict);
 	struct ringfort_matched matched[MAX_MATCHED];

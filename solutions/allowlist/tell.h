@@ -3,7 +3,7 @@
 #ifndef ALLOWLIST_TELL_H
 #define ALLOWLIST_TELL_H
 
-#include "recent.h"
+#include "verdict.h"
 
 #include <ringfort/client.h>
 
@@ -16,6 +16,6 @@
  * Return: 0; a negative errno of ringfort_client_report().
  */
 int tell(struct ringfort_client *client, const struct ringfort_event *event,
-	 const struct recent_verdict *verdict);
+	 const struct verdict *verdict);
 
 #endif

@@ -231,6 +231,29 @@ static void packages_are_asked_by_path(void **state)
 	remove_folder(folder);
 }
 
+/* Else a rule about what is from no package would deny the host. */
+static void where_lists_cannot_be_read_nothing_is_from_no_package(void **state)
+{
+	struct policy *policy = NULL;
+	struct told told = { 0 };
+	struct subject subject = subject_of(-1);
+	struct judgement judgement;
+	char folder[64], path[128];
+	const char *paths[] = { folder };
+
+	make_folder(folder);
+	snprintf(path, sizeof(path), "%s/a.yaml", folder);
+	write_file(path, "rules:\n" R("allow", "a", "package: true") R("deny", "b", "package: false"));
+	snprintf(path, sizeof(path), "%s/x.list", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(policy_load(&policy, paths, 1, on_refusal, &told), 0);
+	assert_string_equal(told.text, "dpkg's lists:0: cannot be read: Input/output error\n");
+	judgement = judge(policy, &subject);
+	assert_string_equal(answer(&judgement), "allow -");
+	policy_free(policy);
+	remove_folder(folder);
+}
+
 static void it_is_known_whether_the_name_had_a_part_in_it(void **state)
 {
 	static const struct {
@@ -290,6 +313,7 @@ int main(void)
 		cmocka_unit_test(a_path_of_another_namespace_is_believed_only_on_demand),
 		cmocka_unit_test(a_file_without_a_name_has_no_path),
 		cmocka_unit_test(packages_are_asked_by_path),
+		cmocka_unit_test(where_lists_cannot_be_read_nothing_is_from_no_package),
 		cmocka_unit_test(it_is_known_whether_the_name_had_a_part_in_it),
 		cmocka_unit_test(many_paths_are_found_among_each_other),
 	};

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Test-live - from requests to answers, and from events to findings; the client is ours */
 #include "live.h"
-#include "recent.h"
 #include "test-support.h"
+#include "verdict.h"
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <time.h>
 
 /* ---- the client --------------------------------------------------------------------------- */
 
@@ -123,19 +122,11 @@ struct record {
 	struct ringfort_process_exec exec;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 /* What became of the attempt of process 42. */
 static struct record exec_event(uint64_t ino, int error)
 {
 	return (struct record){ .event = { .size = sizeof(struct record), .type = ringfort_type_process_exec,
-					   .monotonic_ns = now_ns(), .process = { .pid = 42 } },
+					   .monotonic_ns = monotonic_ns(), .process = { .pid = 42 } },
 				.exec = { .file = { .dev = ino ? 1 : 0, .ino = ino }, .error = error } };
 }
 

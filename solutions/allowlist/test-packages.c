@@ -4,6 +4,7 @@
 #include "test-support.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 static struct packages *read_folder(const char *folder)
 {
@@ -110,6 +111,53 @@ static void a_folder_that_goes_leaves_what_was_known(void **state)
 	packages_free(packages);
 }
 
+/* A change in the tick in which the lists were read does not move the folder's time. */
+static void a_change_within_one_tick_of_the_clock_is_seen(void **state)
+{
+	struct packages *packages;
+	struct stat status;
+	char folder[64];
+
+	make_folder(folder);
+	put(folder, "a.list", "/usr/games/a\n");
+	packages = read_folder(folder);
+	assert_int_equal(stat(folder, &status), 0);
+	put(folder, "b.list", "/usr/games/b\n");
+	assert_int_equal(utimensat(AT_FDCWD, folder, (struct timespec[]){ status.st_atim, status.st_mtim }, 0), 0);
+	assert_true(packages_has(packages, "/usr/games/b"));
+	packages_free(packages);
+	remove_folder(folder);
+}
+
+static void lists_that_cannot_be_read_are_read_later_and_until_then_not_whole(void **state)
+{
+	struct packages *packages;
+	struct rlimit before, few;
+	char folder[64];
+	int next = dup(0);
+
+	close(next);
+	make_folder(folder);
+	put(folder, "a.list", "/usr/games/a\n");
+	usleep(100 * 1000);
+	packages = read_folder(folder);
+	put_later(folder, "b.list", "/usr/games/b\n");
+	usleep(100 * 1000);
+	/* enough for the folder */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){ .rlim_cur = (rlim_t)next + 1, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(packages_read(packages), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(packages_has(packages, "/usr/games/a"));
+	assert_false(packages_are_whole(packages));
+	assert_int_equal(packages_refresh(packages), 0);
+	assert_true(packages_has(packages, "/usr/games/b"));
+	assert_true(packages_are_whole(packages));
+	packages_free(packages);
+	remove_folder(folder);
+}
+
 static void the_number_of_paths_has_a_ceiling(void **state)
 {
 	struct packages *packages;
@@ -130,6 +178,7 @@ static void the_number_of_paths_has_a_ceiling(void **state)
 	assert_true(packages_has(packages, "/0"));
 	assert_true(packages_has(packages, "/1e847f"));
 	assert_false(packages_has(packages, "/1e8480"));
+	assert_false(packages_are_whole(packages));
 	packages_free(packages);
 	remove_folder(folder);
 }
@@ -141,6 +190,8 @@ int main(void)
 		cmocka_unit_test(both_names_of_a_merged_usr_are_one),
 		cmocka_unit_test(what_is_installed_later_is_found_when_it_is_asked_for),
 		cmocka_unit_test(a_folder_that_goes_leaves_what_was_known),
+		cmocka_unit_test(a_change_within_one_tick_of_the_clock_is_seen),
+		cmocka_unit_test(lists_that_cannot_be_read_are_read_later_and_until_then_not_whole),
 		cmocka_unit_test(the_number_of_paths_has_a_ceiling),
 	};
 

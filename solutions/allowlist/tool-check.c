@@ -34,7 +34,7 @@ int tool_check(int argc, char **argv)
 		return TOOL_USAGE;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0); /* what was found stays told if the next file kills us */
-	r = policy_load(&policy, (const char *const *)argv + 1, (size_t)argc - 1, tool_print_refusal,
+	r = policy_load(&policy, (const char *const *)argv + 1, (size_t)argc - 1, content_print_refusal,
 			stdout);
 	if (r < 0) {
 		fprintf(stderr, "ringfort-allowlist: %s\n", strerror(-r));

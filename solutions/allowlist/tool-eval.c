@@ -172,7 +172,7 @@ int tool_eval(int argc, char **argv)
 		usage(stdout);
 		return TOOL_OK;
 	}
-	r = policy_load(&policy, options.paths, options.n_paths, tool_print_refusal, stderr);
+	r = policy_load(&policy, options.paths, options.n_paths, content_print_refusal, stderr);
 	if (r < 0) {
 		fprintf(stderr, "ringfort-allowlist: %s\n", strerror(-r));
 		return TOOL_USAGE;

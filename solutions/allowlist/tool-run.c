@@ -15,25 +15,16 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define MAX_FOLDERS 16
 #define LONGEST_WAIT_MS 1000
-#define FULL_WAIT_MS 2 /* until the mailbox is tried again */
-
-enum {
-	EXIT_BROKEN = 3,
-};
+#define PATIENCE_MS 5000 /* with hooks that are to be attached */
+#define FULL_WAIT_MS 2   /* until the mailbox is tried again */
 
 struct solution {
 	struct ringfort_client *client;
 	struct live *live;
-	char *folders;
-	const char *paths[MAX_FOLDERS];
-	size_t n_paths;
-	char first_reason[256]; /* of the load in hand */
+	struct content content;
 	uint64_t n_told_untold;
 	bool is_asked;
 };
@@ -59,44 +50,22 @@ static void usage(FILE *stream)
 
 /* ---- the policy --------------------------------------------------------------------------- */
 
-static int find_folders(struct solution *solution)
-{
-	const char *named = getenv("RINGFORT_CONTENT");
-
-	solution->folders = strdup(named ? named : "");
-	if (!solution->folders)
-		return -ENOMEM;
-	for (char *rest = solution->folders, *folder; (folder = strsep(&rest, ":"));)
-		if (*folder && solution->n_paths < MAX_FOLDERS)
-			solution->paths[solution->n_paths++] = folder;
-	return solution->n_paths ? 0 : -ENOENT;
-}
-
-static void on_refusal(const char *file, unsigned int line, const char *reason, void *userdata)
-{
-	struct solution *solution = userdata;
-
-	fprintf(stderr, "allowlist: %s:%u: %s\n", file, line, reason);
-	if (!*solution->first_reason)
-		snprintf(solution->first_reason, sizeof(solution->first_reason), "%s:%u: %s", file,
-			 line, reason);
-}
-
 static int load(struct solution *solution, struct policy **ret)
 {
-	solution->first_reason[0] = 0;
-	return policy_load(ret, solution->paths, solution->n_paths, on_refusal, solution);
+	solution->content.first_reason[0] = 0;
+	return policy_load(ret, solution->content.paths, solution->content.n_paths, content_refused,
+			   &solution->content);
 }
 
 /* One line for all: ringfortd keeps the last. */
 static int say_state(struct solution *solution)
 {
 	const struct policy *policy = live_policy(solution->live);
-	char refused[312] = "", untold[64] = "", line[512];
+	char refused[456] = "", untold[64] = "", line[512];
 
 	if (policy_refused(policy))
 		snprintf(refused, sizeof(refused), "; nothing is denied by default until that is mended: %s",
-			 solution->first_reason);
+			 solution->content.first_reason);
 	if (solution->n_told_untold)
 		snprintf(untold, sizeof(untold), "; %llu findings could not be reported",
 			 (unsigned long long)solution->n_told_untold);
@@ -116,7 +85,7 @@ static void reload(struct solution *solution)
 
 	if (r < 0 || policy_refused(policy)) {
 		snprintf(line, sizeof(line), "the old policy stays: %s",
-			 *solution->first_reason ? solution->first_reason : strerror(-r));
+			 *solution->content.first_reason ? solution->content.first_reason : strerror(-r));
 		ringfort_client_reload_done(solution->client, line);
 		return;
 	}
@@ -140,13 +109,17 @@ static int start(struct solution *solution)
 
 /* ---- the loop ----------------------------------------------------------------------------- */
 
-/* First the events, so that none of a denied execution is missed. */
+/* First the events, and until they come, so that none of a denied execution is missed. */
 static int ask_to_be_asked(struct solution *solution)
 {
 	uint32_t exec = 1u << RINGFORT_ACT_EXEC;
 	int r = ringfort_client_subscribe(solution->client, 1ull << ringfort_type_process_exec);
 
 	if (r < 0)
+		return r;
+	r = ringfort_client_barrier(solution->client, PATIENCE_MS);
+	/* Better a verdict without a finding than none. */
+	if (r < 0 && r != -ETIMEDOUT)
 		return r;
 	solution->is_asked = ringfort_client_authorizable(solution->client) & exec;
 	return solution->is_asked ? ringfort_client_authorize(solution->client, exec) : 0;
@@ -175,18 +148,10 @@ static int work(struct solution *solution)
 	return more < 0 ? more : full;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
-
 static int loop(struct solution *solution)
 {
 	struct pollfd wake = { .fd = ringfort_client_fd(solution->client), .events = POLLIN };
-	uint64_t refreshed_ms = now_ms();
+	uint64_t refreshed_ns = monotonic_ns();
 	int r = 0;
 
 	while (!stopping) {
@@ -197,9 +162,9 @@ static int loop(struct solution *solution)
 			break;
 		if (ringfort_client_reload_wanted(solution->client))
 			reload(solution);
-		if (now_ms() - refreshed_ms >= LONGEST_WAIT_MS) {
+		if (monotonic_ns() - refreshed_ns >= LONGEST_WAIT_MS * UINT64_C(1000000)) {
 			policy_refresh(live_policy(solution->live));
-			refreshed_ms = now_ms();
+			refreshed_ns = monotonic_ns();
 		}
 		tell_untold(solution);
 	}
@@ -209,7 +174,7 @@ static int loop(struct solution *solution)
 static int fail(const char *what, int error)
 {
 	fprintf(stderr, "allowlist: %s: %s\n", what, strerror(-error));
-	return EXIT_BROKEN;
+	return TOOL_BROKEN;
 }
 
 static int run(struct solution *solution)
@@ -223,7 +188,7 @@ static int run(struct solution *solution)
 	r = live_new(&solution->live, solution->client);
 	if (r < 0)
 		return fail("start", r);
-	r = find_folders(solution);
+	r = content_find(&solution->content, "allowlist");
 	if (r < 0)
 		return fail("no folder with a policy: set RINGFORT_CONTENT", r);
 	r = start(solution);
@@ -252,6 +217,6 @@ int tool_run(int argc, char **argv)
 
 	live_free(solution.live);
 	ringfort_client_close(solution.client);
-	free(solution.folders);
+	content_done(&solution.content);
 	return code;
 }

@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tool - ringfort-allowlist: one file per subcommand; each gets its own name as argv[0] and returns the
- * exit code.
+ * Tool - ringfort-allowlist: one file per subcommand.
  */
 #ifndef ALLOWLIST_TOOL_H
 #define ALLOWLIST_TOOL_H
 
+#include "../common/content.h"
+#include "../common/tool.h"
 #include "policy.h"
-
-enum {
-	TOOL_OK = 0,
-	TOOL_NEGATIVE = 1, /* it worked, and the answer is bad */
-	TOOL_USAGE = 2,    /* wrong arguments, or input that cannot be read */
-};
 
 int tool_run(int argc, char **argv);
 int tool_check(int argc, char **argv);
 int tool_eval(int argc, char **argv);
 int tool_learn(int argc, char **argv);
-
-/** tool_print_refusal() - a policy_report_fn: FILE:LINE: REASON, on the stream that userdata is */
-void tool_print_refusal(const char *file, unsigned int line, const char *reason, void *userdata);
 
 #endif

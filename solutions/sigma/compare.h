@@ -7,7 +7,7 @@
 #ifndef SIGMA_COMPARE_H
 #define SIGMA_COMPARE_H
 
-#include "util.h"
+#include "../common/util.h"
 
 /** compare_number() - read a decimal number, fraction and exponent allowed, nothing behind it.
  * A long double holds every 64-bit integer exactly. */

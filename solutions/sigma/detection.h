@@ -24,7 +24,7 @@ struct detection {
  * detection_read() - the search identifiers of a map: every key that is not to be left out
  * @skip: NULL-terminated list of keys
  *
- * Return: 0, SIGMA_E_REFUSED, -ENOMEM.
+ * Return: 0, E_REFUSED, -ENOMEM.
  */
 int detection_read(struct expression_builder *builder, const struct yaml_node *map,
 		   const char *const *skip, struct detection *ret);
@@ -37,7 +37,7 @@ int detection_read(struct expression_builder *builder, const struct yaml_node *m
  * stands for any characters, and identifiers that begin with an underscore are only meant by a
  * pattern that begins with one.
  *
- * Return: 0, SIGMA_E_REFUSED, -ENOMEM.
+ * Return: 0, E_REFUSED, -ENOMEM.
  */
 int condition_parse(struct expression_builder *builder, const struct detection *detection,
 		    const struct yaml_node *condition, struct node **ret, bool *ret_negated);

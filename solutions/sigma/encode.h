@@ -5,7 +5,7 @@
 #ifndef SIGMA_ENCODE_H
 #define SIGMA_ENCODE_H
 
-#include "util.h"
+#include "../common/util.h"
 
 enum encode_utf16 {
 	ENCODE_UTF16LE,

@@ -2,7 +2,7 @@
 /* Fold - see fold.h */
 #include "fold.h"
 
-#include "util.h"
+#include "../common/util.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -9,20 +9,18 @@
  * With --probe it only loads the rules and says what it thinks of them: the host tries new
  * content so in a throw-away process before a reload.
  */
+#include "../common/content.h"
+#include "../common/util.h"
 #include "fold.h"
 #include "mapping.h"
-#include "util.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <ringfort/client.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define MAX_FOLDERS 16
 #define MAX_TURN 4096 /* events before due findings are looked at again */
 #define LONGEST_WAIT_MS 1000
 
@@ -41,15 +39,6 @@ struct solution {
 	uint64_t n_told_dropped;
 };
 
-/* Rules being loaded: the first reason is kept for whoever asked. */
-struct content {
-	char *folders;
-	const char *paths[MAX_FOLDERS];
-	size_t n_paths;
-	bool print;
-	char first_reason[400];
-};
-
 static volatile sig_atomic_t stopping;
 
 static void on_signal(int signal_number)
@@ -57,47 +46,36 @@ static void on_signal(int signal_number)
 	stopping = 1;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 /* ---- content ---------------------------------------------------------------------------- */
 
+/* Of many the first is kept, for whoever asked. */
 static void on_report(const struct sigma_report *report, void *userdata)
 {
 	struct content *content = userdata;
 
-	if (report->verdict != SIGMA_REFUSED)
-		return;
-	if (content->print)
-		printf("%s:%u: refused: %s\n", report->file, report->line, report->reason);
-	if (!*content->first_reason)
+	if (report->verdict == SIGMA_REFUSED && !*content->first_reason)
 		snprintf(content->first_reason, sizeof(content->first_reason), "%s:%u: %s",
 			 report->file, report->line, report->reason);
 }
 
-static int find_folders(struct content *content, int argc, char **argv)
+static void on_probed(const struct sigma_report *report, void *userdata)
 {
-	const char *named = getenv("RINGFORT_CONTENT");
-
-	for (int i = 0; i < argc && content->n_paths < MAX_FOLDERS; i++)
-		content->paths[content->n_paths++] = argv[i];
-	if (content->n_paths || !named)
-		return content->n_paths ? 0 : -ENOENT;
-	content->folders = strdup(named);
-	if (!content->folders)
-		return -ENOMEM;
-	for (char *rest = content->folders, *folder; (folder = strsep(&rest, ":"));)
-		if (*folder && content->n_paths < MAX_FOLDERS)
-			content->paths[content->n_paths++] = folder;
-	return content->n_paths ? 0 : -ENOENT;
+	if (report->verdict == SIGMA_REFUSED)
+		printf("%s:%u: refused: %s\n", report->file, report->line, report->reason);
 }
 
-static int load(struct content *content, struct sigma_rules **ret)
+static int find_content(struct content *content, int argc, char **argv)
+{
+	if (!argc)
+		return content_find(content, "sigma");
+	while (content->n_paths < (size_t)argc && content->n_paths < CONTENT_MAX_FOLDERS) {
+		content->paths[content->n_paths] = argv[content->n_paths];
+		content->n_paths++;
+	}
+	return 0;
+}
+
+static int load(struct content *content, sigma_report_fn report, struct sigma_rules **ret)
 {
 	_cleanup_(sigma_rules_freep) struct sigma_rules *rules = NULL;
 	int r;
@@ -106,7 +84,7 @@ static int load(struct content *content, struct sigma_rules **ret)
 	r = sigma_rules_load(&rules, content->paths, content->n_paths,
 			     &(struct sigma_options){ .sources = sigma_live_sources,
 						      .n_sources = SIGMA_N_LIVE_SOURCES,
-						      .report = on_report,
+						      .report = report,
 						      .userdata = content });
 	if (r < 0)
 		return r;
@@ -128,9 +106,8 @@ static int probe(struct content *content)
 	char line[120];
 	int r;
 
-	content->print = true;
 	setvbuf(stdout, NULL, _IOLBF, 0); /* what was found stays told if the next rule kills us */
-	r = load(content, &rules);
+	r = load(content, on_probed, &rules);
 	if (!r)
 		r = mapping_new(&mapping, rules);
 	if (r < 0) {
@@ -162,7 +139,7 @@ static void on_hit(const struct mapping_hit *hit, void *userdata)
 {
 	const struct hit_context *context = userdata;
 
-	fold_add(context->solution->fold, context->event, hit, now_ns());
+	fold_add(context->solution->fold, context->event, hit, monotonic_ns());
 }
 
 /* Return: 0; -EPIPE the stream has ended; -EIO. */
@@ -214,7 +191,7 @@ static void reload(struct solution *solution, struct content *content)
 	char line[512];
 	int r;
 
-	r = load(content, &rules);
+	r = load(content, on_report, &rules);
 	if (!r && !sigma_rules_count(rules, SIGMA_LOADED))
 		r = -ENOENT;
 	if (!r)
@@ -255,9 +232,9 @@ static int loop(struct solution *solution, struct content *content)
 	int r = 0;
 
 	while (!stopping) {
-		uint64_t due_ns = fold_tick(solution->fold, now_ns());
+		uint64_t due_ns = fold_tick(solution->fold, monotonic_ns());
 
-		if (poll(&poll_fd, 1, wait_ms(due_ns, now_ns())) < 0 && errno != EINTR)
+		if (poll(&poll_fd, 1, wait_ms(due_ns, monotonic_ns())) < 0 && errno != EINTR)
 			return -errno;
 		r = read_events(solution);
 		if (r < 0)
@@ -289,7 +266,7 @@ static int run(struct solution *solution, struct content *content)
 	r = fold_new(&solution->fold, report, solution);
 	if (r < 0)
 		return fail("start", r);
-	r = load(content, &rules);
+	r = load(content, on_report, &rules);
 	if (r < 0)
 		return fail("the rules cannot be loaded", r);
 	if (*content->first_reason)
@@ -331,7 +308,7 @@ int main(int argc, char **argv)
 	}
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
-	r = find_folders(&content, argc - 1 - only_probe, argv + 1 + only_probe);
+	r = find_content(&content, argc - 1 - only_probe, argv + 1 + only_probe);
 	if (r < 0)
 		return fail("no folder of rules: set RINGFORT_CONTENT", r);
 	code = only_probe ? probe(&content) : run(&solution, &content);
@@ -340,6 +317,6 @@ int main(int argc, char **argv)
 	mapping_free(solution.mapping);
 	sigma_rules_free(solution.rules);
 	ringfort_client_close(solution.client);
-	free(content.folders);
+	content_done(&content);
 	return code;
 }

@@ -6,8 +6,8 @@
  * by their number: all fields together, and every `type' in a list.  So a rule sees its record,
  * and a rule that asks for two records at once, or filters by what another one says, works too.
  */
+#include "../common/util.h"
 #include "mapping-fields.h"
-#include "util.h"
 
 #include <fcntl.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
 /* Mapping - see mapping.h */
 #include "mapping.h"
 
+#include "../common/util.h"
 #include "mapping-fields.h"
-#include "util.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * modifier.c reads key and values, and calls what its table names; modifier-text.c has those that
  * leave text, modifier-type.c those that make something else of it.  Only for these files.
  *
- * Functions return 0, SIGMA_E_REFUSED, -E2BIG (the value is too long) or -ENOMEM.
+ * Functions return 0, E_REFUSED, -E2BIG (the value is too long) or -ENOMEM.
  */
 #ifndef SIGMA_MODIFIER_INTERNAL_H
 #define SIGMA_MODIFIER_INTERNAL_H

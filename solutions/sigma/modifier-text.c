@@ -250,7 +250,7 @@ static int expand_at(struct item *item, struct value *value, size_t i, size_t at
 
 	node = values_of(item, value, atom.pattern.placeholders[unit & ~PATTERN_PLACEHOLDER]);
 	if (!node)
-		return SIGMA_E_REFUSED;
+		return E_REFUSED;
 	if (node->kind == YAML_SCALAR)
 		return expand_to(item, value, i, at, &atom, node, true);
 	for (const struct yaml_node *one = node->first; one && !r; one = one->next)

@@ -223,7 +223,7 @@ static int compile_regex(struct item *item, struct value *value, struct atom *at
 	int r;
 
 	r = regex_compile(&atom->regex, atom->text, atom->regex_flags, reason, sizeof(reason));
-	if (r == SIGMA_E_REFUSED)
+	if (r == E_REFUSED)
 		return refuse(item->builder->refusal, value->node->line, "bad regular expression: %s",
 			      reason);
 	if (r < 0)

@@ -29,7 +29,7 @@ struct expression_builder {
  * @line:   of the key
  * @values: a scalar or a list of scalars
  *
- * Return: 0, SIGMA_E_REFUSED, -ENOMEM.
+ * Return: 0, E_REFUSED, -ENOMEM.
  */
 int modifier_build(struct expression_builder *builder, const char *key, unsigned int line,
 		   const struct yaml_node *values, struct node **ret);

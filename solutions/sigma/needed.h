@@ -8,7 +8,7 @@
 #ifndef SIGMA_NEEDED_H
 #define SIGMA_NEEDED_H
 
-#include "util.h"
+#include "../common/util.h"
 
 /**
  * needed_find() - the longest run of ASCII that must be there, letters in lower case

@@ -10,7 +10,7 @@
 #ifndef SIGMA_PATTERN_H
 #define SIGMA_PATTERN_H
 
-#include "util.h"
+#include "../common/util.h"
 
 #define PATTERN_SPECIAL 0x80000000u
 #define PATTERN_STAR 0x80000000u        /* any number of characters */

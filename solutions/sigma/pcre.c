@@ -54,7 +54,7 @@ int regex_compile(struct regex **ret, const char *text, unsigned int flags, char
 	if (!regex->code) {
 		pcre2_get_error_message(error, message, sizeof(message));
 		snprintf(ret_reason, n_reason, "%s at character %zu", (char *)message, offset + 1);
-		return SIGMA_E_REFUSED;
+		return E_REFUSED;
 	}
 	regex->data = pcre2_match_data_create(1, NULL);
 	regex->context = pcre2_match_context_create(NULL);

@@ -8,7 +8,7 @@
 #ifndef SIGMA_PCRE_H
 #define SIGMA_PCRE_H
 
-#include "util.h"
+#include "../common/util.h"
 
 #define REGEX_MAX_BYTES 8192
 
@@ -23,7 +23,7 @@ struct regex;
 /**
  * regex_compile()
  * @text:       NUL-terminated
- * @ret_reason: filled when SIGMA_E_REFUSED is returned
+ * @ret_reason: filled when E_REFUSED is returned
  */
 int regex_compile(struct regex **ret, const char *text, unsigned int flags, char *ret_reason,
 		  size_t n_reason);

@@ -67,7 +67,7 @@ int sigma_placeholders_read(struct sigma_placeholders **ret, const char *text, s
 		placeholders->map = documents.roots[0];
 		r = check(placeholders->map, &refusal);
 	}
-	if (r == SIGMA_E_REFUSED)
+	if (r == E_REFUSED)
 		snprintf(ret_reason, n_reason, "line %u: %s", refusal.line, refusal.reason);
 	if (r)
 		return r;

@@ -27,7 +27,7 @@ struct sigma_rule {
  *
  * The document's memory is not needed afterwards.
  *
- * Return: 0, SIGMA_E_REFUSED, -ENOMEM.
+ * Return: 0, E_REFUSED, -ENOMEM.
  */
 int rule_read(struct sigma_rule **ret, const struct yaml_node *document, const char *file,
 	      const struct sigma_placeholders *placeholders, struct refusal *ret_refusal);

@@ -4,8 +4,8 @@
 #define SIGMA_TEST_SUPPORT_H
 
 #undef NDEBUG
+#include "../common/util.h"
 #include "engine.h"
-#include "util.h"
 
 #include <assert.h>
 #include <setjmp.h>

@@ -83,7 +83,7 @@ static void what_is_not_allowed_is_refused_with_its_line(void **state)
 		struct refusal refusal;
 
 		if (parse(cases[i].text, strlen(cases[i].text), &arena, &documents, &refusal) !=
-			    SIGMA_E_REFUSED ||
+			    E_REFUSED ||
 		    refusal.line != cases[i].line || !strstr(refusal.reason, cases[i].reason))
 			fail_msg("case %zu: line %u: %s", i, refusal.line, refusal.reason);
 	}
@@ -96,7 +96,7 @@ static void documents_before_the_fault_are_kept(void **state)
 	struct yaml_documents documents;
 	struct refusal refusal;
 
-	assert_int_equal(parse(text, strlen(text), &arena, &documents, &refusal), SIGMA_E_REFUSED);
+	assert_int_equal(parse(text, strlen(text), &arena, &documents, &refusal), E_REFUSED);
 	assert_int_equal(documents.n, 1);
 }
 
@@ -108,14 +108,14 @@ static void size_and_depth_have_ceilings(void **state)
 	struct refusal refusal;
 
 	memset(text, '[', sizeof(text));
-	assert_int_equal(parse(text, sizeof(text), &arena, &documents, &refusal), SIGMA_E_REFUSED);
+	assert_int_equal(parse(text, sizeof(text), &arena, &documents, &refusal), E_REFUSED);
 	assert_non_null(strstr(refusal.reason, "larger than 256 KiB"));
 	assert_int_equal(parse(text, sizeof(text) - 1, &arena, &documents, &refusal),
-			 SIGMA_E_REFUSED);
+			 E_REFUSED);
 	assert_non_null(strstr(refusal.reason, "deeper than 32"));
 	for (size_t i = 0; i + 4 < sizeof(text); i += 4)
 		memcpy(text + i, "- a\n", 4);
-	assert_int_equal(parse(text, sizeof(text) - 1, &arena, &documents, &refusal), SIGMA_E_REFUSED);
+	assert_int_equal(parse(text, sizeof(text) - 1, &arena, &documents, &refusal), E_REFUSED);
 }
 
 int main(void)

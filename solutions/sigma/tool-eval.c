@@ -102,7 +102,7 @@ static int eval_line(struct eval *eval, struct sigma_rules *rules, const char *l
 
 	if (!json) {
 		snprintf(ret_reason, n_reason, "not JSON: %s", error.text);
-		return SIGMA_E_REFUSED;
+		return E_REFUSED;
 	}
 	r = json_event_set(&event, json, ret_reason, n_reason);
 	json_decref(json);

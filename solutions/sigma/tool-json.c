@@ -60,7 +60,7 @@ static int set_list(struct json_event *event, const json_t *array, struct sigma_
 		if (json_is_null(element))
 			continue;
 		if (json_is_object(element) || json_is_array(element))
-			return SIGMA_E_REFUSED;
+			return E_REFUSED;
 		r = set_string(event, element, &list[ret->n_list++]);
 		if (r)
 			return r;
@@ -78,7 +78,7 @@ static int set_value(struct json_event *event, const json_t *json, struct sigma_
 	case JSON_ARRAY:
 		return set_list(event, json, ret);
 	case JSON_OBJECT:
-		return SIGMA_E_REFUSED;
+		return E_REFUSED;
 	default:
 		ret->type = SIGMA_STRING;
 		return set_string(event, json, &ret->string);
@@ -94,11 +94,11 @@ int json_event_set(struct json_event *event, json_t *object, char *ret_reason, s
 
 	if (!json_is_object(object)) {
 		snprintf(ret_reason, n_reason, "an event must be a JSON object");
-		return SIGMA_E_REFUSED;
+		return E_REFUSED;
 	}
 	if (n > SIGMA_MAX_FIELDS) {
 		snprintf(ret_reason, n_reason, "an event has at most %d fields", SIGMA_MAX_FIELDS);
-		return SIGMA_E_REFUSED;
+		return E_REFUSED;
 	}
 	event->json = json_incref(object);
 	event->names = arena_alloc_array(&event->arena, n + 1, sizeof(*event->names));
@@ -109,7 +109,7 @@ int json_event_set(struct json_event *event, json_t *object, char *ret_reason, s
 	json_object_foreach(object, name, value) {
 		event->names[event->n] = name;
 		r = set_value(event, value, &event->values[event->n++]);
-		if (r == SIGMA_E_REFUSED)
+		if (r == E_REFUSED)
 			snprintf(ret_reason, n_reason, "field `%s' is nested: events are flat", name);
 		if (r)
 			return r;

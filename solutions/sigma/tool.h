@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tool - ringfort-sigma: the same engine, offline.  One file per subcommand; each gets its own
- * name as argv[0] and returns the exit code.
+ * Tool - ringfort-sigma: the same engine, offline.  One file per subcommand.
  */
 #ifndef SIGMA_TOOL_H
 #define SIGMA_TOOL_H
 
+#include "../common/tool.h"
+#include "../common/util.h"
 #include "engine.h"
-#include "util.h"
 
 #include <jansson.h>
-
-enum {
-	TOOL_OK = 0,
-	TOOL_NEGATIVE = 1, /* it worked, and the answer is bad */
-	TOOL_USAGE = 2,    /* wrong arguments, or input that cannot be read */
-};
 
 int tool_check(int argc, char **argv);
 int tool_eval(int argc, char **argv);

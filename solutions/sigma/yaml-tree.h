@@ -12,7 +12,7 @@
 #ifndef SIGMA_YAML_TREE_H
 #define SIGMA_YAML_TREE_H
 
-#include "util.h"
+#include "../common/util.h"
 
 #define YAML_MAX_BYTES (256u * 1024)
 #define YAML_MAX_DEPTH 32
@@ -60,7 +60,7 @@ struct yaml_documents {
  *
  * Documents that hold nothing (a separator at the end of a file) are left out.
  *
- * Return: 0, SIGMA_E_REFUSED, -ENOMEM.
+ * Return: 0, E_REFUSED, -ENOMEM.
  */
 int yaml_parse(struct arena *arena, const char *bytes, size_t n, struct yaml_documents *ret,
 	       struct refusal *ret_refusal);

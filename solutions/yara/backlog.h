@@ -9,7 +9,7 @@
 #ifndef YARA_BACKLOG_H
 #define YARA_BACKLOG_H
 
-#include "util.h"
+#include "../common/util.h"
 
 #include <ringfort/verdict.h>
 

@@ -4,10 +4,10 @@
 
 #include "backlog.h"
 #include "known.h"
-#include "recent.h"
 #include "scan.h"
 #include "tell.h"
 #include "told.h"
+#include "verdict.h"
 #include "written.h"
 
 #include <errno.h>
@@ -34,13 +34,18 @@ struct live {
 	struct live_counts counts;
 };
 
+static void release(void *verdict)
+{
+	result_unref(((struct verdict *)verdict)->result);
+}
+
 int live_new(struct live **ret, struct ringfort_client *client)
 {
 	_cleanup_(live_freep) struct live *live = calloc(1, sizeof(*live));
 	int r = live ? known_new(&live->known) : -ENOMEM;
 
 	if (!r)
-		r = recent_new(&live->recent);
+		r = recent_new(&live->recent, sizeof(struct verdict), release);
 	if (!r)
 		r = backlog_new(&live->backlog);
 	if (!r)
@@ -206,13 +211,14 @@ static bool may_be_remembered(const struct live *live, const struct question *qu
 
 static void note(struct live *live, const struct ringfort_request *request, struct result *result)
 {
-	struct recent_verdict *verdict;
+	struct verdict *verdict;
 
 	if (request->act != RINGFORT_ACT_EXEC) {
 		live->counts.n_eventless++;
 		return;
 	}
-	verdict = recent_add(live->recent, request->pid, monotonic_ns(), result);
+	verdict = recent_add(live->recent, request->pid, monotonic_ns());
+	verdict->result = result_ref(result);
 	verdict->dev = request->dev;
 	verdict->ino = request->ino;
 	strncpy(verdict->path, request->path, sizeof(verdict->path) - 1);
@@ -301,7 +307,7 @@ static bool is_news(struct live *live, const struct ringfort_request *request, c
 }
 
 static void tell_written(struct live *live, const struct ringfort_event *event,
-			 const struct recent_verdict *verdict)
+			 const struct verdict *verdict)
 {
 	live->counts.n_untold += event ? tell(live->client, event, verdict) : 1;
 }
@@ -311,9 +317,8 @@ static void look_into(struct live *live, const struct ringfort_request *shown, u
 	struct ringfort_request request = as_it_is(shown);
 	struct question question = look_at(&request);
 	_cleanup_(result_unrefp) struct result *result = find_or_scan(live, &question);
-	struct recent_verdict verdict = { .at_ns = shown_ns, .dev = shown->dev, .ino = shown->ino,
-					  .pid = shown->pid, .lost = shown->flags & RINGFORT_REQUEST_LOST,
-					  .result = result };
+	struct verdict verdict = { .head = { .at_ns = shown_ns, .pid = shown->pid }, .dev = shown->dev, .ino = shown->ino,
+				   .lost = shown->flags & RINGFORT_REQUEST_LOST, .result = result };
 	const struct ringfort_event *event;
 
 	live->counts.n_shown++;
@@ -347,7 +352,7 @@ bool live_scan(struct live *live)
 
 static void look_at_exec(struct live *live, const struct ringfort_event *event)
 {
-	struct recent_verdict verdict;
+	struct verdict verdict;
 
 	while (recent_take(live->recent, event->process.pid, event->monotonic_ns, &verdict)) {
 		live->counts.n_untold += tell(live->client, event, &verdict);
@@ -357,7 +362,7 @@ static void look_at_exec(struct live *live, const struct ringfort_event *event)
 
 static void look_at_write(struct live *live, const struct ringfort_event *event)
 {
-	struct recent_verdict verdict;
+	struct verdict verdict;
 
 	if (!written_event(live->written, event, &verdict))
 		return;
@@ -376,7 +381,7 @@ static void look(struct live *live, const struct ringfort_event *event)
 static void tell_overdue(struct live *live)
 {
 	const struct ringfort_event *event;
-	struct recent_verdict verdict;
+	struct verdict verdict;
 
 	while (written_overdue(live->written, monotonic_ns(), &verdict, &event)) {
 		tell_written(live, event, &verdict);

@@ -3,8 +3,8 @@
  * Policy: one file.  What reads a value begins with it as the current event and leaves the event behind
  * it as the current one.  What is refused is stepped over; only what breaks YAML itself ends the file.
  */
+#include "../common/yaml-events.h"
 #include "policy.h"
-#include "yaml-events.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -15,7 +15,7 @@
 #ifndef YARA_POLICY_H
 #define YARA_POLICY_H
 
-#include "util.h"
+#include "../common/content.h"
 
 #define POLICY_MAX_BYTES (1024u * 1024) /* of a file */
 #define POLICY_MAX_WORDS 10000u

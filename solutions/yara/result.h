@@ -11,7 +11,7 @@
 #ifndef YARA_RESULT_H
 #define YARA_RESULT_H
 
-#include "util.h"
+#include "../common/util.h"
 
 #include <ringfort/finding.h>
 

@@ -12,25 +12,25 @@
 struct telling {
 	struct ringfort_client *client;
 	const struct ringfort_event *event;
-	const struct recent_verdict *verdict;
+	const struct verdict *verdict;
 	const char *outcome;
 	char others[48];
 };
 
-static bool is_file(const struct ringfort_file *file, const struct recent_verdict *verdict)
+static bool is_file(const struct ringfort_file *file, const struct verdict *verdict)
 {
 	return file->ino && file->ino == verdict->ino && file->dev == verdict->dev;
 }
 
 /* Of a script the event has the name alone. */
 static bool is_script(const struct ringfort_event *event, const struct ringfort_file *script,
-		      const struct recent_verdict *verdict)
+		      const struct verdict *verdict)
 {
 	return script->ino ? is_file(script, verdict) : !strcmp(ringfort_string(event, script->path), verdict->path);
 }
 
 /* What became of the file that was looked at; NULL: nothing that is worth telling. */
-static const char *outcome_of(const struct ringfort_event *event, const struct recent_verdict *verdict)
+static const char *outcome_of(const struct ringfort_event *event, const struct verdict *verdict)
 {
 	const struct ringfort_process_exec *exec = ringfort_as_process_exec(event);
 
@@ -122,7 +122,7 @@ static int tell_lost(const struct telling *telling)
 }
 
 size_t tell(struct ringfort_client *client, const struct ringfort_event *event,
-	    const struct recent_verdict *verdict)
+	    const struct verdict *verdict)
 {
 	const struct result *result = verdict->result;
 	struct telling telling = { .client = client, .event = event, .verdict = verdict };

@@ -3,7 +3,7 @@
 #ifndef YARA_TELL_H
 #define YARA_TELL_H
 
-#include "recent.h"
+#include "verdict.h"
 
 #include <ringfort/client.h>
 
@@ -18,6 +18,6 @@
  * Return: how many findings could not be reported.
  */
 size_t tell(struct ringfort_client *client, const struct ringfort_event *event,
-	    const struct recent_verdict *verdict);
+	    const struct verdict *verdict);
 
 #endif

@@ -2,8 +2,8 @@
 /* Test-live - from requests to answers, and from events to findings; the client is ours */
 #include "backlog.h"
 #include "live.h"
-#include "recent.h"
 #include "test-support.h"
+#include "verdict.h"
 #include "written.h"
 
 #include <errno.h>
@@ -757,11 +757,11 @@ static void a_file_of_roots_that_was_scanned_when_it_was_written_is_known_when_i
 static void events_that_nobody_asks_for_make_room_for_later_ones(void **state)
 {
 	struct write_record record = write_event(1);
-	struct recent_verdict verdict = { .dev = 1, .ino = 2, .pid = 42, .path = "/opt/x" };
+	struct verdict verdict = { .head.pid = 42, .dev = 1, .ino = 2, .path = "/opt/x" };
 	struct written *written;
 
 	assert_int_equal(written_new(&written), 0);
-	verdict.at_ns = monotonic_ns();
+	verdict.head.at_ns = monotonic_ns();
 	verdict.result = result_new(1);
 	/* of one file the last is kept, and 2 is the oldest of as many as there is room for */
 	for (size_t i = 0; i < 2 * WRITTEN_MAX_EVENTS; i++)

@@ -23,7 +23,7 @@ static void usage(FILE *stream)
 
 int tool_check(int argc, char **argv)
 {
-	struct rules_loading loading = { .report = { .tell = tool_print_refusal, .userdata = stdout } };
+	struct rules_loading loading = { .report = { .tell = content_print_refusal, .userdata = stdout } };
 	_cleanup_(rules_freep) struct rules *rules = NULL;
 	int r;
 

@@ -15,28 +15,19 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#define MAX_FOLDERS 16
 #define LONGEST_WAIT_MS 1000
 #define PATIENCE_MS 5000 /* with hooks that are to be attached */
 #define FULL_WAIT_MS 2 /* until the mailbox is tried again */
 #define PATIENT_TURNS 16 /* of events, while a file waits to be scanned for which nobody waits */
 #define MAX_DATA_MB 448 /* below memory_mb of the manifest */
 
-enum {
-	EXIT_BROKEN = 3,
-};
-
 struct solution {
 	struct ringfort_client *client;
 	struct live *live;
-	char *folders;
-	const char *paths[MAX_FOLDERS];
-	size_t n_paths;
-	char first_reason[256]; /* of the load in hand */
+	struct content content;
 	struct live_counts told; /* what was said last */
 	bool is_asked;
 };
@@ -63,29 +54,6 @@ static void usage(FILE *stream)
 
 /* ---- rules -------------------------------------------------------------------------------- */
 
-static int find_folders(struct solution *solution)
-{
-	const char *named = getenv("RINGFORT_CONTENT");
-
-	solution->folders = strdup(named ? named : "");
-	if (!solution->folders)
-		return -ENOMEM;
-	for (char *rest = solution->folders, *folder; (folder = strsep(&rest, ":"));)
-		if (*folder && solution->n_paths < MAX_FOLDERS)
-			solution->paths[solution->n_paths++] = folder;
-	return solution->n_paths ? 0 : -ENOENT;
-}
-
-static void on_refusal(const char *file, unsigned int line, const char *reason, void *userdata)
-{
-	struct solution *solution = userdata;
-
-	fprintf(stderr, "yara: %s:%u: %s\n", file, line, reason);
-	if (!*solution->first_reason)
-		snprintf(solution->first_reason, sizeof(solution->first_reason), "%s:%u: %s", file,
-			 line, reason);
-}
-
 /* Somebody waits for each request, also while rules are compiled: the old ones answer. */
 static void on_pause(void *userdata)
 {
@@ -101,13 +69,13 @@ static void on_pause(void *userdata)
 static int load(struct solution *solution, struct rules **ret)
 {
 	struct rules_loading loading = {
-		.report = { .tell = on_refusal, .userdata = solution },
+		.report = { .tell = content_refused, .userdata = &solution->content },
 		.pause = on_pause,
 		.userdata = solution,
 	};
 
-	solution->first_reason[0] = 0;
-	return rules_load(ret, solution->paths, solution->n_paths, &loading);
+	solution->content.first_reason[0] = 0;
+	return rules_load(ret, solution->content.paths, solution->content.n_paths, &loading);
 }
 
 /* One line for all: ringfortd keeps the last. */
@@ -130,7 +98,7 @@ static int say_state(struct solution *solution)
 		 rules_count_denying(rules), rules_refused(rules),
 		 solution->is_asked ? "" : "; the operator does not let it decide on process.exec", untold,
 		 eventless, lost, rules_refused(rules) ? ": " : "",
-		 rules_refused(rules) ? solution->first_reason : "");
+		 rules_refused(rules) ? solution->content.first_reason : "");
 	solution->told = counts;
 	return ringfort_client_say(solution->client, line);
 }
@@ -145,7 +113,7 @@ static void reload(struct solution *solution)
 		r = -ENOENT;
 	if (r < 0) {
 		snprintf(line, sizeof(line), "the old rules stay: %s",
-			 *solution->first_reason ? solution->first_reason : strerror(-r));
+			 *solution->content.first_reason ? solution->content.first_reason : strerror(-r));
 		ringfort_client_reload_done(solution->client, line);
 		return;
 	}
@@ -243,7 +211,7 @@ static int loop(struct solution *solution)
 static int fail(const char *what, int error)
 {
 	fprintf(stderr, "yara: %s: %s\n", what, strerror(-error));
-	return EXIT_BROKEN;
+	return TOOL_BROKEN;
 }
 
 /* A file that makes libyara hungry shall end its own scan, not the solution. */
@@ -272,7 +240,7 @@ static int run(struct solution *solution)
 	r = live_new(&solution->live, solution->client);
 	if (r < 0)
 		return fail("start", r);
-	r = find_folders(solution);
+	r = content_find(&solution->content, "yara");
 	if (r < 0)
 		return fail("no folder with rules: set RINGFORT_CONTENT", r);
 	r = start(solution);
@@ -301,6 +269,6 @@ int tool_run(int argc, char **argv)
 
 	live_free(solution.live);
 	ringfort_client_close(solution.client);
-	free(solution.folders);
+	content_done(&solution.content);
 	return code;
 }

@@ -188,7 +188,7 @@ static int find_own_rules(char ret[PATH_MAX])
 
 static int load(const struct options *options, struct rules **ret)
 {
-	struct rules_loading loading = { .report = { .tell = tool_print_refusal, .userdata = stderr } };
+	struct rules_loading loading = { .report = { .tell = content_print_refusal, .userdata = stderr } };
 	char own[PATH_MAX];
 	const char *own_paths[] = { own };
 	int r;

@@ -20,7 +20,7 @@ struct kept {
 struct waiting {
 	uint64_t ino;
 	uint32_t pid;
-	struct recent_verdict *verdict;
+	struct verdict *verdict;
 };
 
 struct written {
@@ -79,12 +79,12 @@ static size_t length_of(const char *path)
 	return strlen(path) - (has_suffix(path, DELETED) ? strlen(DELETED) : 0);
 }
 
-static bool is_of(const struct ringfort_event *event, const struct recent_verdict *verdict)
+static bool is_of(const struct ringfort_event *event, const struct verdict *verdict)
 {
 	const struct ringfort_file *file = file_of(event);
 	const char *path = path_of(event);
 
-	if (event->process.pid != verdict->pid)
+	if (event->process.pid != verdict->head.pid)
 		return false;
 	if (file->ino)
 		return file->ino == verdict->ino && file->dev == verdict->dev;
@@ -181,7 +181,7 @@ static void keep_event(struct written *written, const struct ringfort_event *eve
 	written->n_bytes += event->size;
 }
 
-static uint32_t find_in(const struct written *written, uint32_t bucket, const struct recent_verdict *verdict)
+static uint32_t find_in(const struct written *written, uint32_t bucket, const struct verdict *verdict)
 {
 	uint32_t place = written->buckets[bucket];
 
@@ -190,13 +190,13 @@ static uint32_t find_in(const struct written *written, uint32_t bucket, const st
 	return place;
 }
 
-static uint32_t find_event(const struct written *written, const struct recent_verdict *verdict)
+static uint32_t find_event(const struct written *written, const struct verdict *verdict)
 {
-	uint32_t place = find_in(written, bucket_of_file(verdict->pid, verdict->ino), verdict);
+	uint32_t place = find_in(written, bucket_of_file(verdict->head.pid, verdict->ino), verdict);
 
 	if (place != NONE)
 		return place;
-	return find_in(written, bucket_of_path(verdict->pid, verdict->path, length_of(verdict->path)), verdict);
+	return find_in(written, bucket_of_path(verdict->head.pid, verdict->path, length_of(verdict->path)), verdict);
 }
 
 static const struct ringfort_event *meet(struct written *written, uint32_t place)
@@ -208,7 +208,7 @@ static const struct ringfort_event *meet(struct written *written, uint32_t place
 
 /* ---- verdicts ------------------------------------------------------------------------------- */
 
-static void take_verdict(struct written *written, size_t i, struct recent_verdict *ret)
+static void take_verdict(struct written *written, size_t i, struct verdict *ret)
 {
 	*ret = *written->verdicts[i].verdict;
 	free(written->verdicts[i].verdict);
@@ -219,16 +219,16 @@ static void take_verdict(struct written *written, size_t i, struct recent_verdic
 
 static void forget_first(struct written *written)
 {
-	struct recent_verdict verdict;
+	struct verdict verdict;
 
 	take_verdict(written, 0, &verdict);
 	result_unref(verdict.result);
 	written->n_forgotten++;
 }
 
-static void keep_verdict(struct written *written, const struct recent_verdict *verdict)
+static void keep_verdict(struct written *written, const struct verdict *verdict)
 {
-	struct recent_verdict *copy = malloc(sizeof(*copy));
+	struct verdict *copy = malloc(sizeof(*copy));
 
 	if (!copy) {
 		written->n_forgotten++;
@@ -238,10 +238,10 @@ static void keep_verdict(struct written *written, const struct recent_verdict *v
 		forget_first(written);
 	*copy = *verdict;
 	result_ref(copy->result);
-	written->verdicts[written->n_verdicts++] = (struct waiting){ verdict->ino, verdict->pid, copy };
+	written->verdicts[written->n_verdicts++] = (struct waiting){ verdict->ino, verdict->head.pid, copy };
 }
 
-bool written_event(struct written *written, const struct ringfort_event *event, struct recent_verdict *ret)
+bool written_event(struct written *written, const struct ringfort_event *event, struct verdict *ret)
 {
 	uint64_t ino = file_of(event)->ino;
 
@@ -257,12 +257,12 @@ bool written_event(struct written *written, const struct ringfort_event *event, 
 	return false;
 }
 
-static bool is_fresh(const struct ringfort_event *event, const struct recent_verdict *verdict)
+static bool is_fresh(const struct ringfort_event *event, const struct verdict *verdict)
 {
-	return event->monotonic_ns + WRITTEN_FRESH_NS >= verdict->at_ns;
+	return event->monotonic_ns + WRITTEN_FRESH_NS >= verdict->head.at_ns;
 }
 
-const struct ringfort_event *written_verdict(struct written *written, const struct recent_verdict *verdict)
+const struct ringfort_event *written_verdict(struct written *written, const struct verdict *verdict)
 {
 	uint32_t place = find_event(written, verdict);
 
@@ -272,7 +272,7 @@ const struct ringfort_event *written_verdict(struct written *written, const stru
 	return NULL;
 }
 
-void written_nothing(struct written *written, const struct recent_verdict *verdict)
+void written_nothing(struct written *written, const struct verdict *verdict)
 {
 	uint32_t place = find_event(written, verdict);
 
@@ -280,14 +280,14 @@ void written_nothing(struct written *written, const struct recent_verdict *verdi
 		free(take_event(written, place));
 }
 
-bool written_overdue(struct written *written, uint64_t now_ns, struct recent_verdict *ret,
+bool written_overdue(struct written *written, uint64_t now_ns, struct verdict *ret,
 		     const struct ringfort_event **ret_event)
 {
 	uint32_t place;
 
 	/* In the order in which they were shown: the first is the oldest. */
 	if (!written->n_verdicts ||
-	    written->verdicts[0].verdict->at_ns + UINT64_C(1000000000) * WRITTEN_SECONDS >= now_ns)
+	    written->verdicts[0].verdict->head.at_ns + UINT64_C(1000000000) * WRITTEN_SECONDS >= now_ns)
 		return false;
 	take_verdict(written, 0, ret);
 	place = find_event(written, ret);

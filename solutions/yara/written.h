@@ -15,7 +15,7 @@
 #ifndef YARA_WRITTEN_H
 #define YARA_WRITTEN_H
 
-#include "recent.h"
+#include "verdict.h"
 
 #include <ringfort/event.h>
 
@@ -37,25 +37,25 @@ struct written *written_free(struct written *written);
  *
  * Return: true; or false when there is none, and a copy of the event waits for one.
  */
-bool written_event(struct written *written, const struct ringfort_event *event, struct recent_verdict *ret);
+bool written_event(struct written *written, const struct ringfort_event *event, struct verdict *ret);
 
 /**
- * written_verdict() - the event of a verdict about a file that was shown at verdict->at_ns
+ * written_verdict() - the event of a verdict about a file that was shown at verdict->head.at_ns
  *
  * Return: valid until the next call of a function of this header; NULL when it did not come yet: then a copy
  * of the verdict waits, with a reference of its own to the result.
  */
-const struct ringfort_event *written_verdict(struct written *written, const struct recent_verdict *verdict);
+const struct ringfort_event *written_verdict(struct written *written, const struct verdict *verdict);
 
 /** written_nothing() - nothing is to be told of this file: its event need not wait any longer */
-void written_nothing(struct written *written, const struct recent_verdict *verdict);
+void written_nothing(struct written *written, const struct verdict *verdict);
 
 /**
  * written_overdue() - a verdict that has waited long enough; call it until there is none
  * @ret:       its result is the caller's now
  * @ret_event: of an earlier write to the same file, or NULL
  */
-bool written_overdue(struct written *written, uint64_t now_ns, struct recent_verdict *ret,
+bool written_overdue(struct written *written, uint64_t now_ns, struct verdict *ret,
 		     const struct ringfort_event **ret_event);
 
 /** written_forgotten() - verdicts that had to go before their event came */

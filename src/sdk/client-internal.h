@@ -26,7 +26,7 @@ struct ringfort_client {
 	bool subscribed;     /* if only to nothing */
 	uint64_t types;
 	uint64_t told_lost;  /* of all types, in our progress */
-	uint64_t token;      /* of the last barrier */
+	uint64_t token;      /* of the last barrier: a time, so that no life has one of another */
 	uint64_t generation; /* of the content that is loaded */
 	_Alignas(8) unsigned char finding[FINDING_MAX_BYTES];
 };

@@ -187,23 +187,29 @@ _public_ int ringfort_client_next(struct ringfort_client *client,
 	}
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 _public_ int ringfort_client_barrier(struct ringfort_client *client, unsigned int timeout_ms)
 {
 	const struct timespec pause = { .tv_nsec = 500000 };
-	uint64_t token = client->token + 1;
-	struct timespec now;
-	int64_t end_ms;
+	uint64_t begin_ns = now_ns(), token = begin_ns;
 	int r;
 
+	if (token <= client->token)
+		token = client->token + 1;
 	r = mailbox_put(client->mailbox, MAILBOX_BARRIER, &token, sizeof(token), NULL, 0);
 	if (r < 0)
 		return r;
 	client->token = token;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	end_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + timeout_ms;
-	while (ring_reader_barrier(client->ring, client->slot) < token) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 >= end_ms)
+	/* This very one: the ring keeps what an earlier life of this solution was told, and may be told late. */
+	while (ring_reader_barrier(client->ring, client->slot) != token) {
+		if (now_ns() - begin_ns >= timeout_ms * UINT64_C(1000000))
 			return -ETIMEDOUT;
 		nanosleep(&pause, NULL);
 	}

@@ -245,6 +245,25 @@ static void a_barrier_waits_until_what_was_before_it_is_queued(void)
 	teardown(&f);
 }
 
+/* The ring keeps what it was told, whatever it named its barriers. */
+static void a_barrier_of_an_earlier_life_is_none_of_this_one(void)
+{
+	static const uint64_t earlier[] = { 1, 2, UINT64_MAX };
+	struct fixture f;
+	pthread_t daemon;
+
+	setup(&f, BIT(file_unlink));
+	for (size_t i = 0; i < sizeof(earlier) / sizeof(earlier[0]); i++) {
+		ring_writer_barrier(f.ring, 7, earlier[i]);
+		assert(ringfort_client_barrier(f.client, 20) == -ETIMEDOUT);
+		take(&f, MAILBOX_BARRIER);
+	}
+	assert(pthread_create(&daemon, NULL, answer_barrier, &f) == 0);
+	assert(ringfort_client_barrier(f.client, 5000) == 0);
+	pthread_join(daemon, NULL);
+	teardown(&f);
+}
+
 static void a_finding_arrives_with_its_event_and_a_full_mailbox_is_counted(void)
 {
 	struct ringfort_statistics statistics = { .size = sizeof(statistics) };
@@ -328,6 +347,7 @@ int main(void)
 	mutes_fit_what_they_say_and_are_counted();
 	mutes_are_bounded();
 	a_barrier_waits_until_what_was_before_it_is_queued();
+	a_barrier_of_an_earlier_life_is_none_of_this_one();
 	a_finding_arrives_with_its_event_and_a_full_mailbox_is_counted();
 	a_reload_is_wanted_until_it_is_done();
 	what_was_lost_is_told_before_the_end_of_the_ring_is_reached();

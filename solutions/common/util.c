@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small helpers of the Sigma solution. */
+/* Small helpers of our solutions. */
 #include "util.h"
 
 #include <errno.h>
@@ -8,9 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#define BLOCK_BYTES 8192
+/* The first block is small, as some have an arena for each of many results; each next one is twice as large. */
+#define LEAST_BLOCK 1000
+#define MOST_BLOCK 65536
 
 struct arena_block {
 	struct arena_block *next;
@@ -39,11 +42,20 @@ int refuse(struct refusal *ret, unsigned int line, const char *format, ...)
 	vsnprintf(ret->reason, sizeof(ret->reason), format, arguments);
 	va_end(arguments);
 
-	/* Parts of a reason are quoted from the rule: a reason stays one printable line. */
+	/* Parts of a reason are quoted from the content: a reason stays one printable line. */
 	for (char *c = ret->reason; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
-	return SIGMA_E_REFUSED;
+	return E_REFUSED;
+}
+
+static size_t size_of_next(const struct arena_block *block, size_t wanted)
+{
+	size_t size = block ? 2 * block->size : LEAST_BLOCK;
+
+	if (size > MOST_BLOCK)
+		size = MOST_BLOCK;
+	return wanted > size / 4 ? wanted : size;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
@@ -55,7 +67,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 		return NULL;
 	size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 	if (!block || block->size - block->n_used < size) {
-		size_t room = size > BLOCK_BYTES / 4 ? size : BLOCK_BYTES;
+		size_t room = size_of_next(block, size);
 
 		block = calloc(1, sizeof(*block) + room);
 		if (!block)
@@ -76,6 +88,11 @@ void *arena_alloc_array(struct arena *arena, size_t n, size_t size)
 	return arena_alloc(arena, n * size);
 }
 
+char *arena_strdup(struct arena *arena, const char *text)
+{
+	return arena_strndup(arena, text, strlen(text));
+}
+
 char *arena_strndup(struct arena *arena, const char *text, size_t n)
 {
 	char *copy = arena_alloc(arena, n + 1);
@@ -83,11 +100,6 @@ char *arena_strndup(struct arena *arena, const char *text, size_t n)
 	if (copy)
 		memcpy(copy, text, n);
 	return copy;
-}
-
-char *arena_strdup(struct arena *arena, const char *text)
-{
-	return arena_strndup(arena, text, strlen(text));
 }
 
 void arena_done(struct arena *arena)
@@ -117,4 +129,19 @@ int grow_bytes(void **array, size_t n, size_t *n_allocated, size_t size)
 	*array = grown;
 	*n_allocated = wanted;
 	return 0;
+}
+
+bool has_suffix(const char *text, const char *suffix)
+{
+	size_t n = strlen(text), n_suffix = strlen(suffix);
+
+	return n >= n_suffix && !strcmp(text + n - n_suffix, suffix);
+}
+
+uint64_t monotonic_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Small helpers that every file of this solution may use: release on leaving a scope, an arena for
- * things that die together, growing arrays, and the reason why something is refused.
+ * Small helpers that every solution of ours may use: release on leaving a scope, an arena for things that
+ * die together, growing arrays, refusals of what is in files, and the clock.
  */
-#ifndef ALLOWLIST_UTIL_H
-#define ALLOWLIST_UTIL_H
+#ifndef COMMON_UTIL_H
+#define COMMON_UTIL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +23,15 @@ void cleanup_close(int *fd);      /* _cleanup_(cleanup_close) int fd = -1 */
 		_taken; \
 	})
 
-/* What a function that reads policies answers, besides 0 and a negative errno. */
+static inline int take_fd(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
+/* What a function that reads content answers, besides 0 and a negative errno. */
 enum {
 	E_REFUSED = 1, /* the input is at fault; a struct refusal says why */
 };
@@ -44,6 +52,8 @@ struct arena {
 };
 
 void *arena_alloc(struct arena *arena, size_t size);
+void *arena_alloc_array(struct arena *arena, size_t n, size_t size);
+char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t n); /* NUL-terminated */
 void arena_done(struct arena *arena);
 
@@ -59,5 +69,8 @@ int grow_bytes(void **array, size_t n, size_t *n_allocated, size_t size);
 	grow_bytes((void **)(array), (n), (n_allocated), sizeof(**(array)))
 
 bool has_suffix(const char *text, const char *suffix);
+
+/** monotonic_ns() - CLOCK_MONOTONIC, what deadlines and events are counted in */
+uint64_t monotonic_ns(void);
 
 #endif

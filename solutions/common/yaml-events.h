@@ -6,8 +6,8 @@
  * The current event is looked at with the yaml_is_*() functions and left with yaml_next().  Does no
  * I/O; the text must outlive it.
  */
-#ifndef ALLOWLIST_YAML_EVENTS_H
-#define ALLOWLIST_YAML_EVENTS_H
+#ifndef COMMON_YAML_EVENTS_H
+#define COMMON_YAML_EVENTS_H
 
 #include "util.h"
 
