@@ -338,23 +338,24 @@ __noinline uint32_t put_called(uint64_t from, int32_t dirfd, uint32_t offset, ui
 		return at;
 	at &= RECORD_MASK;
 	begin = at;
-	absolute = first_byte(s, from) == '/';
+	/* Where it mostly stays; what it starts from is walked over it, and it is read again. */
+	n = read_string(s, at, MAX_PATH, from);
+	absolute = n > 0 && s->record[at] == '/';
 	end = put_base(s, dirfd, absolute, at);
 	if (end & WALK_TRUNCATED)
 		flags |= 1u << RINGFORT_FILE_TRUNCATED;
 	end &= RECORD_MASK;
 	/* One NUL byte: the root.  It says nothing before an absolute string. */
-	if (absolute && end - begin <= 1) {
-		at = begin;
-	} else if (end != begin) {
+	if (end != begin && !(absolute && end - begin <= 1)) {
 		flags |= PROBE_FILE_RELATIVE;
 		at = end;
 		/* The names of a folder are closed by an empty one; the root is that itself. */
 		if (at - begin > 1)
 			s->record[at++] = '\0';
-		from += absolute;
+		n = read_string(s, at, MAX_PATH, from + absolute);
+	} else if (end != begin) {
+		n = read_string(s, at, MAX_PATH, from);
 	}
-	n = read_string(s, at, MAX_PATH, from);
 	if (n == MAX_PATH)
 		flags |= 1u << RINGFORT_FILE_TRUNCATED;
 	if (n > 0)

@@ -17,15 +17,19 @@ struct probe_call calls[PROBE_CALLS] SEC(".data.calls");
 #define X32_BIT 0x40000000u
 #define X32_CALLS 512 /* numbers that only x32 has; its pointers have four bytes */
 
-/* The place of the call in our table; beyond it for none. */
+/*
+ * The place of the call in our table; beyond it for none.  Which of both tables it is in is asked only where
+ * either knows the number: most calls of a machine leave before that.
+ */
 static __always_inline uint32_t call_number(const struct pt_regs *regs, bool *ret_compat)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	uint32_t number = regs->orig_ax & ~X32_BIT;
 
-	*ret_compat = task->thread_info.status & TS_COMPAT;
-	if (number >= PROBE_CALLS_COMPAT)
+	*ret_compat = false;
+	if (number >= PROBE_CALLS_COMPAT || (calls[number].handler == PROBE_HANDLE_NONE &&
+					     calls[number + PROBE_CALLS_COMPAT].handler == PROBE_HANDLE_NONE))
 		return PROBE_CALLS;
+	*ret_compat = bpf_get_current_task_btf()->thread_info.status & TS_COMPAT;
 	return *ret_compat ? number + PROBE_CALLS_COMPAT : number;
 }
 
