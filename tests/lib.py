@@ -391,7 +391,7 @@ class Daemon:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def roles(self):
-        """Pids by name of the supervisor, sensor, control, gate and scopes."""
+        """Pids by name of the supervisor, sensor, control, gate, scopes, canary and opener."""
         found = {"supervisor": self.pid}
         with open(f"/proc/{self.pid}/task/{self.pid}/children") as file:
             children = [int(pid) for pid in file.read().split()]
@@ -406,6 +406,8 @@ class Daemon:
                     found["gate"] = pid
                 elif name.startswith("ringfort-scopes"):
                     found["scopes"] = pid
+                elif name.startswith(("ringfort-canary", "ringfort-opener")):
+                    found[name[9:]] = pid
         return found
 
     @property

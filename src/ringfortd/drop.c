@@ -74,6 +74,11 @@ int drop_scopes(void)
 	return keep_capabilities(1ull << CAP_DAC_READ_SEARCH & permitted());
 }
 
+int drop_canary(void)
+{
+	return keep_capabilities(1ull << CAP_IPC_LOCK & permitted());
+}
+
 int drop_control(uid_t uid, gid_t gid)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)

@@ -185,6 +185,15 @@ static int scopes_up(struct gate_loop *loop, int *fd)
 	return gate_watch(loop->gate, loop->scopes_fd);
 }
 
+/* Without it the supervisor alone sees whether we turn. */
+static void canary(struct gate_loop *loop, const struct message *message, int root)
+{
+	int r = root < 0 ? -EBADF : gate_canary(loop->gate, (uint32_t)message->value[0], root);
+
+	if (r < 0)
+		log_error("our own opener cannot be asked about: %s, ignoring", strerror(-r));
+}
+
 static int dispatch(struct gate_loop *loop, const struct message *message, int fds[MESSAGE_MAX_FDS])
 {
 	if (message->slot >= MESSAGE_SLOTS)
@@ -206,6 +215,9 @@ static int dispatch(struct gate_loop *loop, const struct message *message, int f
 		return 0;
 	case MESSAGE_OWN:
 		return gate_own(loop->gate, (uint32_t)message->value[0], message->value[1] != 0);
+	case MESSAGE_CANARY:
+		canary(loop, message, fds[0]);
+		return 0;
 	case MESSAGE_GUARD:
 		guard(loop, message, fds[0]);
 		return 0;

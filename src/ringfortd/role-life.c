@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -61,6 +62,12 @@ void role_take_precedence(const char *name)
 
 	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &first) < 0 && setpriority(PRIO_PROCESS, 0, -20) < 0)
 		log_warning("the %s gets no precedence: %s, ignoring", name, strerror(errno));
+}
+
+void role_stay_in_memory(const char *name)
+{
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+		log_warning("cannot lock the %s in memory: %s, ignoring", name, strerror(errno));
 }
 
 static bool gone(pid_t pid)
