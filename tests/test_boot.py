@@ -78,6 +78,9 @@ def boots_under(manner, denies=False, lives=True, **options):
         wait_until(lambda: not runs(here), PATIENCE_S, lambda: f"a denial: {gate(here)}")
         here.run("ringfort gate off")
     wait_until(lambda: runs(here), PATIENCE_S, lambda: f"denied: {gate(here)}")
+    said = here.run("journalctl -u ringfortd -b --no-pager -o cat").stdout
+    equal([line for line in said.splitlines() if "no precedence" in line or "cannot lock" in line], [],
+          "what the service keeps us from")
     here.run("ringfort gate on", check=False)
     here.run("systemctl stop ringfortd", timeout=PATIENCE_S)
     require(runs(here), "denied when the service is stopped")
