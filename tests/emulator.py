@@ -84,7 +84,7 @@ class Emulated(machine.Machine):
         self.type("root\n")
         self.see("# ", 60, seen)
         seen = len(self.console)
-        # What is typed is not read back, and no line is broken.
+        # What is typed is not read back, and no line is broken; unless stty is denied, as it may be.
         self.type(f"stty -echo cols 1000; PS1=; PS2=; echo {MARK}$((6*7)){MARK}\n")
         self.see(f"{MARK}42{MARK}", 60, seen)
         return time.monotonic() - begin
@@ -105,7 +105,9 @@ class Emulated(machine.Machine):
     def ended(self, seen):
         """(what it wrote, its exit status), or None."""
         said = self.console[seen:].replace("\r", "")
-        begin, end = said.find(f"{MARK}42{MARK}\n"), said.find(f"{MARK}end ")
+        # What was typed, where it is read back, has neither a number nor a status.
+        begin = said.find(f"{MARK}42{MARK}\n")
+        end = said.find(f"{MARK}end ", begin)
         if begin < 0 or end < begin or MARK not in said[end + 6:]:
             return None
         return said[begin + 2 * len(MARK) + 3:end], int(said[end + 6:].split(MARK)[0])

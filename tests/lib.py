@@ -392,7 +392,7 @@ class Daemon:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def roles(self):
-        """Pids by name of the supervisor, sensor, control, gate, scopes and stops."""
+        """Pids by name of the supervisor, sensor, control, gate, scopes, stops, canary and opener."""
         found = {"supervisor": self.pid}
         with open(f"/proc/{self.pid}/task/{self.pid}/children") as file:
             children = [int(pid) for pid in file.read().split()]
@@ -409,6 +409,8 @@ class Daemon:
                     found["scopes"] = pid
                 elif name.startswith("ringfort-stops"):
                     found["stops"] = pid
+                elif name.startswith(("ringfort-canary", "ringfort-opener")):
+                    found[name[9:]] = pid
         return found
 
     @property

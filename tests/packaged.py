@@ -20,13 +20,13 @@ SYSTEM = ["systemd-sysv", "dbus", "login", "libpam-systemd", "procps", "adduser"
 MANIFEST = ("name: judge\nvendor: Test\nversion: 0.1.0\napi: 1\nexecutable: {executable}\narguments: [{manner}]\n"
             "events: [process.exec]\nauthorize: [process.exec]\n")
 GUARDED = ("solutions:\n  - name: judge\n    package: /opt/judge\n    authorize: [process.exec]\n    miss: {miss}\n"
-           "gate: {{exec: [/], deadline_ms: 500}}\n")
+           "gate: {{exec: [/], deadline_ms: {deadline_ms}}}\n")
 
 
-def guarded_root(manner, miss="fail-open", executable="program"):
+def guarded_root(manner, miss="fail-open", executable="program", deadline_ms=500):
     """What is to be in which file, so that this judge decides about the whole root."""
     return {f"{JUDGE}/manifest.yaml": MANIFEST.format(executable=executable, manner=manner),
-            "/etc/ringfort/ringfortd.d/gate.yaml": GUARDED.format(miss=miss)}
+            "/etc/ringfort/ringfortd.d/gate.yaml": GUARDED.format(miss=miss, deadline_ms=deadline_ms)}
 
 
 def debs():

@@ -78,6 +78,9 @@ def boots_under(manner, denies=False, lives=True, **options):
         wait_until(lambda: not runs(here), PATIENCE_S, lambda: f"a denial: {gate(here)}")
         here.run("ringfort gate off")
     wait_until(lambda: runs(here), PATIENCE_S, lambda: f"denied: {gate(here)}")
+    said = here.run("journalctl -u ringfortd -b --no-pager -o cat").stdout
+    equal([line for line in said.splitlines() if "no precedence" in line or "cannot lock" in line], [],
+          "what the service keeps us from")
     here.run("ringfort gate on", check=False)
     here.run("systemctl stop ringfortd", timeout=PATIENCE_S)
     require(runs(here), "denied when the service is stopped")
@@ -85,7 +88,24 @@ def boots_under(manner, denies=False, lives=True, **options):
     figure(f"login prompt after {booted_s:.0f} s, logged in within {login_s:.1f} s, system {state}, off in {off_s:.0f} s")
 
 
-@case("on a kernel of its own, under a gate over its root, a Debian boots and lets its operator in while the solution denies everything")
+@case("on a kernel of its own a Debian boots with Ringfort and without a gate")
+def without():
+    here = the_machine()
+    # The first time its disk is in no cache.
+    here.boot()
+    here.log_in()
+    here.off()
+    booted_s = here.boot()
+    login_s = here.log_in()
+    state = here.run("systemctl is-system-running --wait", check=False, timeout=PATIENCE_S).stdout.strip()
+    require(state in ("running", "degraded"), state)
+    equal(here.run("systemctl is-active ringfortd").stdout.strip(), "active", "the service")
+    equal(gate(here), {}, "a gate that nobody asked for")
+    off_s = here.off()
+    figure(f"login prompt after {booted_s:.0f} s, logged in within {login_s:.1f} s, system {state}, off in {off_s:.0f} s")
+
+
+@case("under a gate over its root it boots and lets its operator in while the solution denies everything")
 def denying():
     boots_under("deny", denies=True)
 

@@ -510,7 +510,7 @@ def unguarded():
         figure(f"{missed} executions in the gap, each counted")
 
 
-@case("a gate that stands still is killed by the supervisor, and nobody stays blocked")
+@case("a gate that stands still is ended, and nobody stays blocked")
 def still():
     scratch = Scratch()
     good = scratch.program("good")

@@ -285,6 +285,75 @@ def fuse_later():
         equal(daemon.roles()["supervisor"], daemon.pid, "the supervisor")
 
 
+class Automount:
+    """The kernel's autofs with a daemon of straw: before it mounts what is walked to it executes a helper, as automount does."""
+
+    DAEMON = """
+import ctypes, fcntl, os, struct, subprocess, sys
+folder, helper = sys.argv[1:]
+libc = ctypes.CDLL(None, use_errno=True)
+def mount(kind, path, options=b""):
+    if libc.mount(b"straw", path.encode(), kind, 0, options) < 0:
+        sys.exit(os.strerror(ctypes.get_errno()))
+reader, writer = os.pipe()
+# Who is of its process group walks there without asking it.
+mount(b"autofs", folder, f"fd={writer},pgrp={os.getpgrp()},minproto=5,maxproto=5,indirect".encode())
+root = os.open(folder, os.O_RDONLY)
+print("mounted", flush=True)
+while True:
+    packet = os.read(reader, 4096)
+    token, length = struct.unpack_from("I", packet, 8)[0], struct.unpack_from("I", packet, 40)[0]
+    path = folder + "/" + packet[44:44 + length].decode()
+    print("walked to", path, flush=True)
+    subprocess.run([helper])
+    os.mkdir(path)
+    mount(b"tmpfs", path)
+    open(path + "/file", "w").close()
+    fcntl.ioctl(root, 0x9360, token)
+"""
+
+    def __init__(self, helper):
+        self.path = lib.temporary("a")
+        self.process = subprocess.Popen(["python3", "-c", self.DAEMON, self.path, helper], stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=lib.die_with_us)
+        lib._open.append(self.close)
+        if self.process.stdout.readline() != "mounted\n":
+            raise lib.Skip(f"no autofs here: {self.process.stderr.read().strip()}")
+
+    def walks(self):
+        """Lines since the last time."""
+        return lib.read_some(self.process.stdout.fileno()).splitlines()
+
+    def close(self):
+        # First the mount: with its daemon gone nobody could walk by.
+        subprocess.run(["umount", "-R", "-l", self.path], capture_output=True)
+        self.process.kill()
+        self.process.wait()
+
+
+@case("an autofs is refused, aloud, and not walked to; its daemon executes a guarded file while a verdict hangs, and mounts")
+def autofs():
+    scratch = Scratch()
+    helper = scratch.program("helper")
+    automount = Automount(helper)
+    with Guard([judge("hang", "hang")], scratch, automount, deadline_ms=1500) as daemon, Watch(scratch, 60, 1.5 + SLACK):
+        gate = daemon.gate()
+        equal([place["path"] for place in gate["refused"]], [automount.path], "refused")
+        require("server" in gate["refused"][0]["why"], gate["refused"])
+        said = daemon.cli("gate", "status")
+        require(f"NOT GUARDED: {automount.path}" in said.stdout and said.returncode == 1, said)
+        equal(automount.walks(), [], "what was walked to until then")
+        daemon.cli("solution", "reset", "hang")
+        begin = time.monotonic()
+        done = subprocess.run(["ls", f"{automount.path}/x"], capture_output=True, text=True, timeout=20)
+        seconds = time.monotonic() - begin
+        equal((done.returncode, done.stdout), (0, "file\n"), f"what is mounted there {done.stderr}")
+        equal(automount.walks(), [f"walked to {automount.path}/x"], "what was walked to")
+        equal([v["path"] for v in daemon.why(helper)][:1], [helper], "verdicts about the helper")
+        require(seconds < 1.5 + SLACK, f"the walk took {seconds:.1f} s")
+        figure(f"mounted after {seconds:.2f} s, at a deadline of 1.5 s")
+
+
 def marked_devices(pid):
     """st_dev, as the kernel prints them, of the file systems that a gate has marked."""
     found = set()
@@ -354,7 +423,7 @@ def crowd():
         numbers_add_up(daemon.gate)
         hang, gate = daemon.voice("hang"), daemon.gate()
         equal(gate["overflow"], 0, "not asked")
-        equal(gate["restarts"], 1, "lives of the gate")
+        equal((gate["restarts"], gate["canary"]["late"]), (1, 0), "lives of the gate, and late to its canary")
         equal(hang["late"] + hang["gone"] + hang["full"] + gate["at_once"], told["n"], "executions that are explained")
         # The full ones are explained, too.
         answers = {r["answer"] for v in daemon.why(path) for r in v["reasons"]}
@@ -374,6 +443,7 @@ def crowd_closed():
         slow, gate = daemon.voice("slow"), daemon.gate()
         # Nobody is let through because many came: that would be a way round it.
         equal(slow["demoted"], False, "demoted by a crowd")
+        equal((gate["restarts"], gate["canary"]["late"]), (1, 0), "lives of the gate, and late to its canary")
         equal(told["denied"], slow["full"], "denied for want of room")
         equal((slow["late"], gate["at_once"]), (0, 0), "late, at once")
         figure(f"{told['ran']} decided, {told['denied']} denied for want of room, in {told['us'] / 1e6:.1f} s")
@@ -468,6 +538,29 @@ class Hog:
                     n += 1
         return n
 
+    @contextlib.contextmanager
+    def also(self, pids):
+        """These live in it for a while."""
+        before = {}
+        for pid in pids:
+            with open(f"/proc/{pid}/cgroup") as file:
+                lines = [line.strip().split(":", 2) for line in file]
+            v1 = next((path for _, name, path in lines if "memory" in name.split(",")), None)
+            before[pid] = f"/sys/fs/cgroup/memory{v1}" if v1 else f"{lib.CGROUP2}{next(p for n, _, p in lines if n == '0')}"
+        self.move(self.path, pids)
+        try:
+            yield
+        finally:
+            for pid, path in before.items():
+                with contextlib.suppress(OSError):
+                    self.move(path, [pid])
+
+    @staticmethod
+    def move(path, pids):
+        for pid in pids:
+            with open(f"{path}/cgroup.procs", "w") as file:
+                file.write(str(pid))
+
     def close(self):
         for process in self.processes:
             process.kill()
@@ -503,6 +596,48 @@ def memory():
         equal(gate["restarts"], 1, "lives of the gate")
         require(killed > 20, f"only {killed} were killed")
         figure(f"{killed} openers and others killed, {gate['unanswered']} of them while they waited")
+
+
+@case("a gate whose cgroup has no memory left decides all the same, and nobody waits longer")
+def own_memory():
+    scratch = Scratch()
+    good, bad = scratch.program("good"), scratch.program("bad")
+    with Guard([judge("no", "deny-suffix=/bad")], scratch, deadline_ms=3000) as daemon, Watch(scratch, 60, 3 + SLACK):
+        hog, roles = Hog(), daemon.roles()
+        with hog.also([roles[name] for name in ("gate", "canary", "opener")]):
+            for _ in range(2):
+                hog.run("sh", "-c", "while :; do python3 -c 'x = bytearray(1 << 30)'; done")
+            end, n = time.monotonic() + (20 if lib.LONG else 2), 0
+            while time.monotonic() < end:
+                equal((outcome(good), outcome(bad)), (RAN, DENIED), "good and bad")
+                n += 1
+            for process in hog.processes:
+                process.kill()
+        gate = daemon.gate()
+        equal((gate["restarts"], gate["canary"]["late"], gate["overflow"]), (1, 0, 0), "lives of the gate, late, denied by the kernel")
+        equal(daemon.roles(), roles, "processes of ours")
+        figure(f"{2 * n} executions while its cgroup had no memory")
+
+
+@case("a storm of forks makes nobody wait for a verdict")
+def forks():
+    scratch = Scratch()
+    good, bad = scratch.program("good"), scratch.program("bad")
+    with Guard([judge("no", "deny-suffix=/bad"), judge("yes", "allow")], scratch, deadline_ms=3000) as daemon, \
+            Watch(scratch, 60, 3 + SLACK):
+        storms, times = [act("storm-fork", 1000000) for _ in range(4 * os.cpu_count())], []
+        end = time.monotonic() + (20 if lib.LONG else 2)
+        while time.monotonic() < end:
+            for path, wanted in ((good, RAN), (bad, DENIED)):
+                result, seconds = run(path)
+                equal(result, wanted, path)
+                times.append(seconds)
+        for storm in storms:
+            storm.kill()
+            storm.wait()
+        gate = daemon.gate()
+        equal((gate["expired"], gate["restarts"], gate["canary"]["late"]), (0, 1, 0), "expired, lives of the gate, late")
+        figure(f"{len(storms)} that fork without end; {len(times)} executions, longest {max(times) * 1000:.0f} ms")
 
 
 # ---- storms under faults ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 import lib
 import machine
@@ -178,17 +179,21 @@ def removes():
 
 # ---- a gate over the whole root ------------------------------------------------------------------------
 
-def guard_root(here, manner, miss="fail-open", executable="program"):
+def guard_root(here, manner, **options):
     """Installed, configured and powered off: the next boot is under the gate."""
     if not here.process:
         here.boot()
     # The gate of the case before may deny what a package is installed with.
     here.run("systemctl stop ringfortd 2>/dev/null; dpkg -s ringfort >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive dpkg -i /debs/1/*.deb", timeout=120)
     require(os.stat(f"/proc/{here.leader}/root").st_dev != os.stat("/").st_dev, "its root is this machine's own")
-    for path, text in guarded_root(manner, miss, executable).items():
+    write_guarded_root(here, manner, **options)
+    here.off()
+
+
+def write_guarded_root(here, manner, **options):
+    for path, text in guarded_root(manner, **options).items():
         with open(f"/proc/{here.leader}/root{path}", "w") as file:
             file.write(text)
-    here.off()
 
 
 def gate(here):
@@ -253,6 +258,33 @@ def hanging_closed():
     here.run("systemctl stop ringfortd")
     require(runs(here), "denied when the service is stopped")
     here.run("systemctl start ringfortd")
+
+
+@case("journald rotates, and goes on to keep what we say, while a verdict is pending that nobody will give")
+def journald_rotates():
+    here, deadline_s = the_machine(), 20
+    guard_root(here, "hang", miss="fail-closed")
+    here.boot()
+    # Longer than it could have booted with.
+    write_guarded_root(here, "hang", miss="fail-closed", deadline_ms=deadline_s * 1000)
+    here.run("systemctl restart ringfortd")
+    wait_until(lambda: gate(here)["marks"] == 1 and gate(here)["solutions"], 30, "a guarded root")
+    files = "echo /var/log/journal/*/*@*.journal /run/log/journal/*/*@*.journal"
+    before = len([f for f in here.run(files).stdout.split() if "*" not in f])
+    # Nobody waits for it, and it waits.
+    here.run("/usr/bin/id >/dev/null 2>&1 &")
+    wait_until(lambda: gate(here)["pending"] >= 1, 10, lambda: f"a pending verdict: {gate(here)}")
+    begin = time.monotonic()
+    here.run("kill -USR2 $(systemctl show -P MainPID systemd-journald)", timeout=deadline_s / 2)
+    wait_until(lambda: len([f for f in here.run(files).stdout.split() if "*" not in f]) > before, deadline_s / 2, "a rotated journal")
+    seconds = time.monotonic() - begin
+    require(gate(here)["pending"] >= 1, f"the verdict was given meanwhile: {gate(here)}")
+    here.run("ringfort gate off")
+    wait_until(lambda: "the operator opened the gate" in here.run("journalctl -u ringfortd --no-pager -n 20").stdout, 10, "our line")
+    require(seconds < deadline_s / 2, f"{seconds:.1f} s")
+    now = gate(here)
+    equal((now["restarts"], now["canary"]["late"]), (1, 0), "lives of the gate, and late to its canary")
+    figure(f"rotated within {seconds:.1f} s, while a verdict was pending for up to {deadline_s} s")
 
 
 # ---- the package manager under a gate that denies everything -----------------------------------------------

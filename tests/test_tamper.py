@@ -567,7 +567,7 @@ def doctor():
         report = json.loads(daemon.cli("doctor", "--json", timeout=60).stdout)
         kinds = {k["what"]: k for k in report["tamper"]}
         equal(sorted(kinds), sorted(["killed", "stopped", "traced", "oom_adjusted", "file_changed", "mark_removed",
-                                     "link_detached", "map_changed", "stream_stopped"]), "kinds")
+                                     "link_detached", "map_changed", "stream_stopped", "late"]), "kinds")
         for kind in kinds.values():
             require(kind["why_not"], kind)
             equal(kind["n_seen"], 0, f"{kind['what']} of a daemon that nobody touched")

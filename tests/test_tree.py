@@ -130,6 +130,20 @@ def blocking():
     equal(missing, [], "tests that are named and are not there")
 
 
+@case("the table of scenes in docs/blocking.md names cases that are there, each with its figure")
+def scenes():
+    with open(f"{lib.ROOT}/docs/blocking.md") as file:
+        table = file.read().split("| scene | ", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    require(len(rows) >= 15, rows)
+    for scene, waited, test in rows:
+        name, words = test.split(": ", 1)
+        with open(f"{lib.ROOT}/tests/{name}") as file:
+            sentences = re.findall(r'^@case\("(.*)"\)$', file.read(), re.M)
+        equal(sum(sentence.startswith(words) for sentence in sentences), 1, f"cases of {name} that begin with '{words}'")
+        require(re.search(r"\d", waited), f"no figure for '{scene}'")
+
+
 @case("every C file names its licence in its first line, the probe's its two")
 def licences():
     wrong = []

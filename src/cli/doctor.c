@@ -84,6 +84,7 @@ static void print_gate(const struct screen *screen, const char *state)
 		{ "decides", "decides", INK_GREEN },
 		{ "none", "none: no file system is guarded, nothing is blocked", INK_PLAIN },
 		{ "open", "OPEN by 'ringfort gate off': nothing is blocked", INK_RED },
+		{ "late", "OPEN by itself, as it did not answer ('ringfort gate' tells more): nothing is blocked", INK_RED },
 		{ "disabled", "DISABLED on the kernel's command line: nothing is blocked", INK_RED },
 	};
 

@@ -35,6 +35,27 @@ static unsigned long long number(const json_t *object, const char *name)
 	return tree_uint(object, name);
 }
 
+/* Only where it ever opened itself. */
+static void print_late(const struct screen *screen, const json_t *canary)
+{
+	unsigned long long n = number(canary, "late"), back_in_ms = number(canary, "back_in_ms");
+	uint64_t last_ns;
+	char date[32];
+
+	if (!n)
+		return;
+	screen_ink(screen, INK_RED);
+	fprintf(screen->file, "it opened itself %llu time%s", n, n == 1 ? "" : "s");
+	screen_ink(screen, INK_PLAIN);
+	if (when_parse(tree_string(canary, "last"), 0, &last_ns) == 0)
+		fprintf(screen->file, ", last %s", when_date(last_ns, date));
+	fprintf(screen->file, ": an opener of our own had waited %llu ms for its answer; ", number(canary, "waited_ms"));
+	if (back_in_ms)
+		fprintf(screen->file, "it decides again in %llu s, or by 'ringfort gate on'\n\n", (back_in_ms + 999) / 1000);
+	else
+		fputs("since then it decides again\n\n", screen->file);
+}
+
 static void print_head(const struct screen *screen, const json_t *gate)
 {
 	bool open = tree_bool(gate, "open"), disabled = tree_bool(gate, "disabled");
@@ -302,6 +323,7 @@ static int on_packet(struct cli *cli, const struct packet *packet, void *context
 		fputc('\n', cli->out.file);
 	} else {
 		print_head(&cli->out, gate);
+		print_late(&cli->out, json_object_get(gate, "canary"));
 		print_refused(&cli->out, json_object_get(gate, "refused"));
 		print_scopes(&cli->out, json_object_get(gate, "scopes"));
 		print_numbers(&cli->out, gate);

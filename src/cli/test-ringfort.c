@@ -743,6 +743,30 @@ static void gate_is_disabled(int fd, const struct wire_request *request)
 	send_gate(fd, request, "{\"open\":true,\"disabled\":true,\"marks\":0,\"solutions\":[]}");
 }
 
+static void gate_opened_itself(int fd, const struct wire_request *request)
+{
+	send_gate(fd, request, GATE_WITH("\"canary\":{\"answered\":9,\"late\":3,\"last\":\"2024-07-19T04:09:00.000000042Z\","
+					 "\"waited_ms\":1801,\"back_in_ms\":1500},", "true", "false"));
+}
+
+static void gate_came_back(int fd, const struct wire_request *request)
+{
+	send_gate(fd, request, GATE_WITH("\"canary\":{\"answered\":9,\"late\":1,\"last\":\"2024-07-19T04:09:00.000000042Z\","
+					 "\"waited_ms\":1801,\"back_in_ms\":0},", "false", "false"));
+}
+
+static void gate_status_says_that_it_opened_itself_and_when_it_comes_back(void)
+{
+	assert(run_with(gate_opened_itself, "gate") == 1);
+	assert(strncmp(output, "OPEN: everything is let through; ", 33) == 0);
+	expect_in(output, "\nit opened itself 3 times, last 2024-07-19 04:09:00: an opener of our own had waited 1801 ms for its answer; "
+			  "it decides again in 2 s, or by 'ringfort gate on'\n");
+	assert(run_with(gate_came_back, "gate") == 0);
+	expect_in(output, "\nit opened itself 1 time, last 2024-07-19 04:09:00: an opener of our own had waited 1801 ms for its answer; "
+			  "since then it decides again\n");
+	assert(run_with(gate_decides, "gate") == 0 && !strstr(output, "opened itself"));
+}
+
 static void gate_demotes(int fd, const struct wire_request *request)
 {
 	send_gate(fd, request, GATE("false", "true"));
@@ -1010,6 +1034,7 @@ int main(int argc, char **argv)
 	why_asks_about_paths_from_the_root_on_and_follows_no_link();
 	gate_status_fails_when_it_is_open_or_somebody_is_demoted();
 	gate_status_fails_when_a_file_system_is_refused();
+	gate_status_says_that_it_opened_itself_and_when_it_comes_back();
 	who_is_held_is_listed_with_who_gave_no_answer();
 	the_operators_word_about_a_hold_is_told_with_its_verdict();
 	the_gate_is_switched_and_a_refusal_told();

@@ -269,6 +269,10 @@ static void handle(struct gate *gate, const struct fan_event *event)
 		return;
 	}
 	gate->path_fd = -1;
+	if (gate_canary_is(gate, event)) {
+		gate_canary_answer(gate, event);
+		return;
+	}
 	gate->numbers->n_asked++;
 	n = gate->numbers->open ? 0 : find_voters(gate, event, voters);
 	if (n == 0 || gate_is_ours(gate, event->pid) || file_read(&file, event->fd) < 0 || !S_ISREG(file.mode)) {

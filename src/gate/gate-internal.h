@@ -6,6 +6,7 @@
  *   gate-voices.c   solutions answer, or do not
  *   gate-hold.c     who missed its deadline is held for the operator
  *   gate-verdict.c  the kernel is answered; what is kept of it
+ *   gate-canary.c   an opener of ours, by whom somebody else sees whether we answer
  *   gate-scope.c    where opens are decided; what was written there is shown, and nobody waits
  *   gate.c          its loop, what the supervisor tells it, its life
  *
@@ -22,6 +23,7 @@
 #include <time.h>
 
 struct cache_key;
+struct fan_event;
 
 struct gate {
 	struct gate_options options;
@@ -59,6 +61,11 @@ struct gate {
 		uint64_t given_back; /* see voter_given_back() */
 		uint64_t moved_ns;   /* when that was another number last, of this pause */
 	} shown[DECISION_VOICES];
+	struct {
+		uint32_t pid; /* 0: there is none */
+		int root;     /* of the file system that it opens a file on; -1 */
+		dev_t device; /* of that */
+	} canary;
 	uint64_t n_shown; /* in ids of what is shown */
 	uint64_t now_ns;
 	uint64_t alone_until_ns; /* no operator is there: nobody is held */
@@ -170,6 +177,17 @@ int gate_read_events(struct gate *gate, int group, uint32_t scope);
 
 /** gate_is_ours() - one of ours, a child of ours, or a helper that the kernel itself started */
 bool gate_is_ours(const struct gate *gate, uint32_t pid);
+
+/* ---- gate-canary.c ----------------------------------------------------------------------------- */
+
+/** gate_canary_is() - does our opener ask? */
+bool gate_canary_is(const struct gate *gate, const struct fan_event *event);
+
+/** gate_canary_answer() - let it through */
+void gate_canary_answer(struct gate *gate, const struct fan_event *event);
+
+/** gate_canary_mark() - by every group that there is by now: said again and again, a mark that was taken is back */
+int gate_canary_mark(struct gate *gate);
 
 /* ---- gate-scope.c ------------------------------------------------------------------------------ */
 

@@ -129,6 +129,7 @@ void gate_tick(struct gate *gate)
 	gate->numbers->n_unguarded = backstop_unguarded(gate->backstop);
 	gate->now_ns = now_ns;
 	gate_bury_held(gate);
+	gate_canary_mark(gate);
 	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++) {
 		if (gate->voters[slot] && voter_readmit(gate->voters[slot], now_ns))
 			readmitted(gate, gate->voters[slot]);
@@ -402,7 +403,7 @@ int gate_new(struct gate **ret_gate, const struct gate_options *options)
 	memset(gate->numbers->places, 0, sizeof(gate->numbers->places));
 	memset(gate->numbers->scopes, 0, sizeof(gate->numbers->scopes));
 	gate->numbers->since_ns = gate_clock_ns(CLOCK_REALTIME);
-	gate->group = gate->epoll_fd = gate->timer_fd = gate->names = -1;
+	gate->group = gate->epoll_fd = gate->timer_fd = gate->names = gate->canary.root = -1;
 	gate_scopes_init(gate);
 	r = open_parts(gate);
 	if (r < 0)
@@ -433,6 +434,7 @@ struct gate *gate_free(struct gate *gate)
 	close_fd(gate->epoll_fd);
 	backstop_close(gate->backstop);
 	close_fd(gate->names);
+	close_fd(gate->canary.root);
 	mounts_free(gate->mounts);
 	cache_free(gate->cache);
 	cache_free(gate->asked_behind);

@@ -128,6 +128,15 @@ void gate_scope_refuse(struct gate *gate, uint32_t scope, const char *path, cons
  */
 int gate_own(struct gate *gate, uint32_t pid, bool add);
 
+/**
+ * gate_canary() - a process of ours opens a file on a file system of ours, to see whether we answer
+ * @pid:  who; what it opens there is answered at once, by each group that decides, and counted apart
+ * @root: of the file system, which nobody else may see; stays the caller's
+ *
+ * 0 or a negative errno: nobody is asked there.
+ */
+int gate_canary(struct gate *gate, uint32_t pid, int root);
+
 /** gate_voter_up() - a solution to ask; replaces the one in its slot.  The channel is taken over */
 int gate_voter_up(struct gate *gate, const struct voter_terms *terms, struct voter_channel *channel);
 void gate_voter_down(struct gate *gate, uint32_t slot, bool stopped); /* stopped: by the operator */

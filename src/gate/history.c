@@ -188,6 +188,13 @@ void history_read_numbers(const struct history *history, struct history_numbers 
 	memcpy(ret_numbers, &history->numbers, sizeof(*ret_numbers));
 }
 
+uint64_t history_n_answered(const struct history *history)
+{
+	const struct history_numbers *numbers = &history->numbers;
+
+	return numbers->n_at_once + numbers->n_cached + numbers->n_decided;
+}
+
 /* Copy an entry with this id; false when the slot holds another, or the writer was at it. */
 static bool slot_read(const struct slot *slot, uint64_t id, struct history_entry *entry)
 {

@@ -105,6 +105,7 @@ struct history_numbers {
 	uint64_t n_unheld;   /* not held, as too many were or nobody ended the last hold: decided by the deadline */
 	uint64_t n_overflow; /* the kernel's queue was full */
 	uint64_t n_unguarded; /* images on guarded file systems that began to run without a verdict */
+	uint64_t n_canary;   /* our opener was answered: in none of the others */
 	uint64_t n_unanswered; /* the kernel did not take our answer: the opener had gone */
 	uint64_t since_ns;   /* CLOCK_REALTIME of its start */
 	uint32_t open;       /* 1: the gate was told to let everything through */
@@ -157,6 +158,9 @@ struct history_numbers *history_numbers(struct history *history);
 
 /** history_read_numbers() - control: copy them as they stand */
 void history_read_numbers(const struct history *history, struct history_numbers *ret_numbers);
+
+/** history_n_answered() - canary: questions that were answered until now, but for its own */
+uint64_t history_n_answered(const struct history *history);
 
 /** history_get() - control: a verdict by its id.  Return: 1; 0 none, or overwritten */
 int history_get(const struct history *history, uint64_t id, struct history_entry *ret_entry);

@@ -8,6 +8,7 @@
 #include "gate/gate.h"
 
 #include "gate/backstop.h"
+#include "gate/own-fs.h"
 #include "ring/mailbox.h"
 
 #include <assert.h>
@@ -302,6 +303,56 @@ static void no_more_are_ours_than_there_is_room_for(void)
 	assert(gate_own(scene.gate, 1u << 30 | 7, true) == 0 && gate_own(scene.gate, 1u << 30 | 7, false) == 0);
 	assert(gate_own(scene.gate, 1u << 30, true) == 0);
 	end(&scene);
+}
+
+static pid_t open_in(int root)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int fd;
+
+		setsid();
+		/* Told to begin by the end of a stop: its number is known by then. */
+		raise(SIGSTOP);
+		fd = openat(root, "canary", O_RDONLY);
+		_exit(fd < 0 ? 1 : 0);
+	}
+	assert(pid > 0);
+	assert(waitpid(pid, NULL, WUNTRACED) == pid);
+	return pid;
+}
+
+static void our_opener_is_asked_about_by_each_group_and_counted_apart(void)
+{
+	const struct gate_scope is = { .scope = 0, .acts = 1u << RINGFORT_ACT_OPEN, .whole = true, .path = folder };
+	struct scene scene;
+	int root, place;
+	pid_t pid;
+
+	assert(own_fs_open(&root) == 0);
+	close(openat(root, "canary", O_RDONLY | O_CREAT, 0400));
+	begin(&scene);
+	add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_CLOSED);
+	pid = open_in(root);
+	assert(gate_canary(scene.gate, (uint32_t)pid, root) == 0);
+	kill(pid, SIGCONT);
+	assert(outcome(&scene, pid) == RAN && numbers(&scene)->n_canary == 1 && numbers(&scene)->n_asked == 0);
+	/* A group that comes later has it by the next tick. */
+	place = open(folder, O_PATH | O_CLOEXEC);
+	assert(gate_scope(scene.gate, &is, place) == 0);
+	pid = open_in(root);
+	assert(gate_canary(scene.gate, (uint32_t)pid, root) == 0);
+	gate_tick(scene.gate);
+	kill(pid, SIGCONT);
+	assert(outcome(&scene, pid) == RAN && numbers(&scene)->n_canary == 3 && numbers(&scene)->n_asked == 0);
+	/* Somebody else with its number would be asked about as anybody. */
+	pid = open_in(root);
+	kill(pid, SIGCONT);
+	assert(outcome(&scene, pid) == RAN && numbers(&scene)->n_canary == 3 && numbers(&scene)->n_asked > 0);
+	close(place);
+	end(&scene);
+	close(root);
 }
 
 /* ---- asked -------------------------------------------------------------------------------------------- */
@@ -1384,6 +1435,7 @@ int main(void)
 	with_nobody_to_ask_everybody_goes_at_once();
 	our_own_processes_go_at_once_and_no_longer_when_they_are_forgotten();
 	no_more_are_ours_than_there_is_room_for();
+	our_opener_is_asked_about_by_each_group_and_counted_apart();
 	a_denial_denies_and_is_kept_with_its_reason();
 	all_must_have_allowed_before_it_runs();
 	of_several_the_last_one_alone_wakes_the_gate_and_the_others_are_heard_with_it();

@@ -230,6 +230,12 @@ static void the_numbers_are_read_where_they_were_written(void)
 	history_read_numbers(f.reader, &numbers);
 	assert(numbers.n_asked == 5 && numbers.n_marks == 6);
 	assert(numbers.voices[DECISION_VOICES - 1].demoted == 7 && numbers.n_denied == 0);
+	assert(history_n_answered(f.reader) == 0);
+	history_numbers(f.writer)->n_at_once = 10;
+	history_numbers(f.writer)->n_cached = 20;
+	history_numbers(f.writer)->n_decided = 30;
+	history_numbers(f.writer)->n_canary = 40;
+	assert(history_n_answered(f.reader) == 60);
 	teardown(&f);
 }
 

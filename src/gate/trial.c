@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "gate/fan.h"
+#include "gate/own-fs.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -12,26 +13,15 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/fanotify.h>
-#include <sys/mount.h>
-
-/* The root of a tmpfs that is attached to no place, and goes with the descriptor. */
-static int own_file_system(void)
-{
-	_cleanup_(closep) int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
-	int root;
-
-	if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return -errno;
-	root = fsmount(context, FSMOUNT_CLOEXEC, 0);
-	return root < 0 ? -errno : root;
-}
 
 static int try_mark(unsigned int flags, uint64_t mask)
 {
-	_cleanup_(closep) int group = -1, root = own_file_system();
+	_cleanup_(closep) int group = -1, root = -1;
 	char path[32];
-	int r = root < 0 ? root : fan_open(&group);
+	int r = own_fs_open(&root);
 
+	if (r == 0)
+		r = fan_open(&group);
 	if (r < 0)
 		return r;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", root);

@@ -125,13 +125,14 @@ static int tell_state(struct connection *connection)
 {
 	struct control *control = connection->control;
 	struct report_outside outside = outside_now(control);
+	struct report_late late = control_late(control);
 	struct history_numbers numbers;
 	struct report_names names;
 
 	connection_names(control, &names);
 	history_read_numbers(control->history, &numbers);
 	json_reset(&control->json);
-	report_gate(&control->json, &numbers, &outside, &names);
+	report_gate(&control->json, &numbers, &late, &outside, &names);
 	return connection_answer(connection);
 }
 

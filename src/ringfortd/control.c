@@ -89,6 +89,17 @@ bool control_bucket_take(struct control_bucket *bucket, double rate, double burs
 	return true;
 }
 
+struct report_late control_late(const struct control *control)
+{
+	struct report_late late = control->late;
+	uint64_t now_ns = control_now_ns();
+
+	/* Up to the next look of its keeper. */
+	if (control->again_ns > now_ns)
+		late.back_in_ms = (control->again_ns - now_ns) / 1000000 + 1;
+	return late;
+}
+
 struct control_solution *control_by_name(struct control *control, const char *name)
 {
 	for (uint32_t slot = 0; slot < MESSAGE_SLOTS; slot++)

@@ -18,6 +18,7 @@
 #include "ringfortd/journal.h"
 #include "ringfortd/message.h"
 #include "ringfortd/page.h"
+#include "ringfortd/report-gate.h"
 #include "ringfortd/role.h"
 
 #include <event2/event.h>
@@ -61,7 +62,7 @@ struct control_solution {
 	char said[513];
 };
 
-#define CONTROL_TAMPERS 9 /* kinds, RINGFORT_TAMPER_* */
+#define CONTROL_TAMPERS 10 /* kinds, RINGFORT_TAMPER_* */
 
 /* What was done to us. */
 struct control_tamper {
@@ -120,6 +121,8 @@ struct control {
 	uint64_t head;      /* of the ring, at the last tick */
 	struct page *page;
 	struct history *history; /* of the gate; NULL: there is none */
+	struct report_late late; /* the gate, which was ended for it */
+	uint64_t again_ns;       /* when the next one begins; long ago: it has */
 	struct critical_set critical; /* that the gate was told; version 0: none yet */
 	struct ring_reader *barrier_ring; /* of class 0: acknowledgements of our own barriers */
 	struct journal *journal;
@@ -166,6 +169,9 @@ void control_subscribe(struct control *control);
 
 /** control_bucket_take() - rate a second, at most burst at once */
 bool control_bucket_take(struct control_bucket *bucket, double rate, double burst);
+
+/** control_late() - how often the gate opened itself, as it is told to the operator now */
+struct report_late control_late(const struct control *control);
 
 /** control_by_name() - the solution, or NULL */
 struct control_solution *control_by_name(struct control *control, const char *name);

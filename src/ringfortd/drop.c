@@ -81,6 +81,11 @@ int drop_stops(void)
 	return keep_capabilities(wanted & permitted());
 }
 
+int drop_canary(void)
+{
+	return keep_capabilities(1ull << CAP_IPC_LOCK & permitted());
+}
+
 int drop_control(uid_t uid, gid_t gid)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)

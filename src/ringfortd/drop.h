@@ -22,6 +22,8 @@ int drop_gate(void);
 int drop_scopes(void); /* folders of whomever can be read, and that is all */
 int drop_stops(void);  /* images of whomever can be read (CAP_SYS_PTRACE: by /proc), and processes told to go on, or killed */
 
+int drop_canary(void); /* to stay in memory; a file of one's own, and a process of the same user's, need none */
+
 /** drop_control() - another user, no groups, no capabilities, no new privileges */
 int drop_control(uid_t uid, gid_t gid);
 

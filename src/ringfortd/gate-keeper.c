@@ -33,6 +33,10 @@
 #define MAX_FAILED 3
 #define SEND_BUFFER 4194304
 
+#define LATE_FIRST_NS 1000000000ull /* from the second time on the next one waits: so long, twice as long, ... */
+#define LATE_MOST_NS 60000000000ull
+#define LATE_FORGET_NS 600000000000ull /* without one that was late */
+
 #define HEARD_NS 600000000ull    /* one that was silent for longer is told nothing that can wait */
 
 static void start_gate(struct gate_keeper *keeper);
@@ -299,6 +303,50 @@ static void tell_all(struct gate_keeper *keeper)
 
 /* ---- its lives ------------------------------------------------------------------------------------ */
 
+/* Or by a later look of the watch, where it is to wait. */
+static void begin_next(struct gate_keeper *keeper)
+{
+	if (supervisor_now_ns() >= keeper->again_ns)
+		start_gate(keeper);
+}
+
+static uint64_t back_off_ns(uint32_t n_late)
+{
+	uint64_t ns = n_late < 2 ? 0 : n_late > 16 ? LATE_MOST_NS : LATE_FIRST_NS << (n_late - 2);
+
+	return ns < LATE_MOST_NS ? ns : LATE_MOST_NS;
+}
+
+static void tell_late(const struct gate_keeper *keeper, uint64_t waited_ms, uint64_t pause_ms)
+{
+	const struct message late = { .kind = MESSAGE_LATE, .value = { waited_ms, pause_ms } };
+	struct message_tamper tamper = { .what = RINGFORT_TAMPER_LATE, .healed = pause_ms == 0,
+					 .pid = (uint32_t)keeper->pid, .part = "gate" };
+	char next[48] = "at once";
+
+	if (pause_ms)
+		snprintf(next, sizeof(next), "in %llu s", (unsigned long long)pause_ms / 1000);
+	snprintf(tamper.detail, sizeof(tamper.detail), "an opener of our own waited %llu ms for its answer: the gate was ended, "
+		 "so everything is let through; the next one begins %s", (unsigned long long)waited_ms, next);
+	supervisor_tell_control(keeper->supervisor, &late, NULL, 0);
+	supervisor_tell_tamper(keeper->supervisor, &tamper);
+}
+
+void gate_keeper_late(struct gate_keeper *keeper, uint64_t waited_ms, uint64_t life)
+{
+	uint64_t now_ns = supervisor_now_ns(), pause_ns;
+
+	if (keeper->pid <= 0 || life != keeper->n_lives)
+		return;
+	keeper->n_late = now_ns - keeper->late_ns < LATE_FORGET_NS ? keeper->n_late + 1 : 1;
+	keeper->late_ns = now_ns;
+	pause_ns = back_off_ns(keeper->n_late);
+	keeper->again_ns = now_ns + pause_ns;
+	/* By us: but then nobody who traces it can keep it either. */
+	gate_keeper_kill(keeper);
+	tell_late(keeper, waited_ms, pause_ns / 1000000);
+}
+
 static void forget_gate(struct gate_keeper *keeper);
 
 /* Its descriptors are closed, so nobody waits for it any more: the next one may begin. */
@@ -307,7 +355,7 @@ static void abandon(struct gate_keeper *keeper)
 	if (waitpid(keeper->pid, NULL, WNOHANG) != keeper->pid)
 		keeper->held = keeper->pid;
 	forget_gate(keeper);
-	start_gate(keeper);
+	begin_next(keeper);
 }
 
 static void tell_unmarked(const struct gate_keeper *keeper, uint64_t place)
@@ -383,6 +431,9 @@ static void on_watch(evutil_socket_t fd, short what, void *userdata)
 
 	keep_policy(keeper);
 	stop_keeper_watch(keeper->supervisor);
+	/* One that we find dead may be of its doing. */
+	canary_keeper_hear(keeper->supervisor);
+	canary_keeper_start(keeper->supervisor);
 	if (keeper->pid > 0 && silence_ns > HEARD_NS && is_dead(keeper->pid)) {
 		abandon(keeper);
 	} else if (keeper->pid > 0 && silence_ns > SILENCE_NS) {
@@ -391,7 +442,7 @@ static void on_watch(evutil_socket_t fd, short what, void *userdata)
 			  (double)silence_ns / 1e9);
 		keeper->alive_ns = supervisor_now_ns();
 	} else if (keeper->pid == 0 && !keeper->supervisor->ending && keeper->n_failed < MAX_FAILED) {
-		start_gate(keeper);
+		begin_next(keeper);
 	} else if (keeper->pid > 0 && silence_ns < HEARD_NS) {
 		keep_current(keeper);
 	}
@@ -444,6 +495,7 @@ static void start_gate(struct gate_keeper *keeper)
 	if (listen_to(keeper) < 0)
 		gate_keeper_kill(keeper);
 	tell_all(keeper);
+	canary_keeper_gate(keeper->supervisor);
 }
 
 static void forget_gate(struct gate_keeper *keeper)
@@ -464,9 +516,13 @@ void gate_keeper_ended(struct gate_keeper *keeper)
 {
 	uint64_t lived_ns = supervisor_now_ns() - keeper->born_ns;
 	const pid_t pid = keeper->pid;
-	const bool ours = keeper->condemned;
+	bool ours;
 	int status;
 
+	/* Was it the canary's act? */
+	canary_keeper_hear(keeper->supervisor);
+	canary_keeper_ended(keeper->supervisor);
+	ours = keeper->condemned;
 	/* It was the last life's, perhaps: then the gate waits for the next. */
 	if (scope_keeper_ended(keeper->supervisor) && keeper->pid > 0 && !keeper->supervisor->ending)
 		tell_scopes(keeper);
@@ -491,7 +547,7 @@ void gate_keeper_ended(struct gate_keeper *keeper)
 	}
 	log_error("the gate ended (status %#x) after %.1f s: nobody waits, nothing is blocked until the next one",
 		  status, (double)lived_ns / 1e9);
-	start_gate(keeper);
+	begin_next(keeper);
 	if (WIFSIGNALED(status) && !ours)
 		tamper_killed(keeper->supervisor, "gate", pid, WTERMSIG(status), keeper->pid > 0);
 }
@@ -540,6 +596,18 @@ void gate_keeper_start(struct gate_keeper *keeper)
 		return;
 	}
 	start_gate(keeper);
+	canary_keeper_start(keeper->supervisor);
+}
+
+/* The operator does not wait until it comes back by itself. */
+static void end_pause(struct gate_keeper *keeper)
+{
+	const struct message earlier = { .kind = MESSAGE_LATE };
+
+	if (supervisor_now_ns() >= keeper->again_ns)
+		return;
+	keeper->again_ns = 0;
+	supervisor_tell_control(keeper->supervisor, &earlier, NULL, 0);
 }
 
 void gate_keeper_message(struct gate_keeper *keeper, const struct message *message)
@@ -555,6 +623,8 @@ void gate_keeper_message(struct gate_keeper *keeper, const struct message *messa
 		police(keeper);
 		log_warning("the operator %s the gate", keeper->open ? "opened" : "closed");
 		tell(keeper, message, NULL, 0);
+		if (!keeper->open)
+			end_pause(keeper);
 	}
 	supervisor_tell_control(keeper->supervisor, &done, NULL, 0);
 }
@@ -586,6 +656,7 @@ void gate_keeper_close(struct gate_keeper *keeper)
 	backstop_police(keeper->backstop, 0, &(struct backstop_reach){ 0 });
 	forget_gate(keeper);
 	role_end(pid);
+	canary_keeper_close(&keeper->canary);
 	backstop_activate(keeper->backstop, false);
 	stop_keeper_close(keeper->supervisor);
 	keeper->backstop = backstop_close(keeper->backstop);

@@ -4,13 +4,15 @@
  *
  * A gate that dies lets everybody through, so the next one is started at once and handed everything:
  * processes of ours, file systems to guard, solutions to ask.  One that stops saying that it is alive is
- * killed first, which opens, executes and allocates nothing.  One that cannot even start (a kernel without
+ * killed first, which opens, executes and allocates nothing; so is one that does not answer our own opener
+ * (canary-keeper.h), and the more often that happens the later the next one begins.  One that cannot even start (a kernel without
  * permission events) is given up after a few tries, aloud.
  */
 #ifndef RINGFORT_RINGFORTD_GATE_KEEPER_H
 #define RINGFORT_RINGFORTD_GATE_KEEPER_H
 
 #include "gate/backstop.h"
+#include "ringfortd/canary-keeper.h"
 #include "ringfortd/critical-watch.h"
 #include "ringfortd/message.h"
 #include "ringfortd/scope-keeper.h"
@@ -48,6 +50,10 @@ struct gate_keeper {
 	struct critical_watch critical;
 	struct scope_keeper scopes;
 	struct stop_keeper stops;
+	struct canary_keeper canary;
+	uint32_t n_late;       /* lives, one after the other, that did not answer our opener */
+	uint64_t late_ns;      /* when the last one was ended for it */
+	uint64_t again_ns;     /* none begins before */
 };
 
 /** gate_keeper_open() - before the roles are forked: control reads the history.  0 or a negative errno */
@@ -61,6 +67,9 @@ void gate_keeper_ended(struct gate_keeper *keeper);
 
 /** gate_keeper_kill() - this life is no good; the next one begins at once.  Nothing without a gate */
 void gate_keeper_kill(struct gate_keeper *keeper);
+
+/** gate_keeper_late() - the canary has ended that life, which did not answer for so long */
+void gate_keeper_late(struct gate_keeper *keeper, uint64_t waited_ms, uint64_t life);
 
 /** gate_keeper_own() - a process of ours was born, or is gone */
 void gate_keeper_own(struct gate_keeper *keeper, pid_t pid, bool alive);

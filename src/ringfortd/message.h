@@ -33,6 +33,8 @@ enum message_kind {
 			  /* result, value[1] enum superblock_answer: why it is not guarded */
 	MESSAGE_CRITICAL, /* fd: struct critical_set, packed (to control too, who tells it the operator) */
 	MESSAGE_FORGIVE,  /* slot: the operator resets its circuit breaker */
+	MESSAGE_CANARY,   /* value[0] pid of our opener; fd: the root of its file system */
+			  /* (and to the canary, value[1] life of the gate; fd: its pidfd, to watch it) */
 	MESSAGE_SCOPES,   /* fd: to the process that walks the scopes, beside the first */
 	MESSAGE_STOPS,    /* fd: to the process that has stopped images judged, beside the first */
 	/* scopes to gate */
@@ -54,6 +56,9 @@ enum message_kind {
 	MESSAGE_DEMOTED,  /* slot: its circuit breaker opened */
 	MESSAGE_HARMS,    /* slot: it denied what the host needs; seldom said, counted in the history */
 	MESSAGE_UNMARKED, /* value[0] place, or GATE_PLACES and the scope: somebody had taken its mark away; it is there again */
+	/* canary to supervisor, and on to control */
+	MESSAGE_LATE,     /* value[0] ms that our opener waited for the gate, which is ended; value[1] its life */
+			  /* (to control, value[1] ms until the next one begins; value[0] 0: it does earlier) */
 	/* control to supervisor, and on to the gate */
 	MESSAGE_GATE,     /* value[0] ticket, value[1] 1: let everything through, 0: decide again */
 	MESSAGE_HOLD,     /* value[0] id of a hold, value[1] 1: the operator denies the act, 0: allows it */

@@ -123,6 +123,8 @@ void process_watch_look(struct supervisor *supervisor)
 	look(supervisor, &watch->gate, supervisor->gate.pid, "gate", HELP_WAKE | HELP_REPLACE);
 	look(supervisor, &watch->scopes, supervisor->gate.scopes.pid, "scopes", HELP_WAKE);
 	look(supervisor, &watch->stops, supervisor->gate.stops.pid, "stops", HELP_WAKE);
+	look(supervisor, &watch->canary, supervisor->gate.canary.canary, "canary", HELP_WAKE);
+	look(supervisor, &watch->opener, supervisor->gate.canary.opener, "opener", HELP_WAKE);
 	for (uint32_t i = 0; i < supervisor->n_units; i++) {
 		const struct unit *unit = supervisor->units[i];
 

@@ -261,12 +261,33 @@ static void report_outside(struct json *json, const struct report_outside *outsi
 	json_end_object(json);
 }
 
-void report_gate(struct json *json, const struct history_numbers *numbers, const struct report_outside *outside,
-		 const struct report_names *names)
+static void report_canary(struct json *json, const struct history_numbers *numbers, const struct report_late *late)
+{
+	json_name(json, "canary");
+	json_begin_object(json);
+	json_name_uint(json, "answered", numbers->n_canary);
+	json_name_uint(json, "late", late->n);
+	name_time(json, "last", late->last_ns);
+	json_name_uint(json, "waited_ms", late->waited_ms);
+	json_name_uint(json, "back_in_ms", late->back_in_ms);
+	json_end_object(json);
+}
+
+/* Of one that has ended, what it wrote last is no longer so. */
+static void report_open(struct json *json, const struct history_numbers *numbers, const struct report_late *late)
+{
+	bool gone = late->back_in_ms > 0;
+
+	json_name_bool(json, "open", numbers->open || gone);
+	json_name_uint(json, "marks", gone ? 0 : numbers->n_marks);
+}
+
+void report_gate(struct json *json, const struct history_numbers *numbers, const struct report_late *late,
+		 const struct report_outside *outside, const struct report_names *names)
 {
 	json_begin_object(json);
-	json_name_bool(json, "open", numbers->open);
-	json_name_uint(json, "marks", numbers->n_marks);
+	report_open(json, numbers, late);
+	report_canary(json, numbers, late);
 	report_refused(json, numbers);
 	report_scopes(json, numbers);
 	json_name_uint(json, "asked", numbers->n_asked);
@@ -343,11 +364,10 @@ void report_gate_disabled(struct json *json)
 	json_end_object(json);
 }
 
-void report_gate_short(struct json *json, const struct history_numbers *numbers)
+void report_gate_short(struct json *json, const struct history_numbers *numbers, const struct report_late *late)
 {
 	json_begin_object(json);
-	json_name_bool(json, "open", numbers->open);
-	json_name_uint(json, "marks", numbers->n_marks);
+	report_open(json, numbers, late);
 	json_name_uint(json, "denied", numbers->n_denied);
 	json_name_uint(json, "expired", numbers->n_expired);
 	json_name_uint(json, "pending", numbers->n_pending);

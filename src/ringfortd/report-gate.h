@@ -28,6 +28,14 @@ struct report_outside {
 	bool can_stop; /* and processes have the numbers here that it knows them by */
 };
 
+/* A gate that did not answer our own opener was ended: it opened itself. */
+struct report_late {
+	uint64_t n;
+	uint64_t last_ns;    /* CLOCK_REALTIME; 0: never */
+	uint64_t waited_ms;  /* the opener, the last time */
+	uint64_t back_in_ms; /* until then there is none; 0: it is back */
+};
+
 /**
  * report_verdict() - one verdict with its reasons
  *
@@ -44,8 +52,8 @@ void report_held(struct json *json, const struct history_entry *entry, const str
 const char *report_hold_name(uint32_t hold);
 
 /** report_gate() - all numbers, and every solution that takes part or did */
-void report_gate(struct json *json, const struct history_numbers *numbers, const struct report_outside *outside,
-		 const struct report_names *names);
+void report_gate(struct json *json, const struct history_numbers *numbers, const struct report_late *late,
+		 const struct report_outside *outside, const struct report_names *names);
 
 /** report_critical() - what the host needs, as the supervisor found it */
 void report_critical(struct json *json, const struct critical_set *set);
@@ -54,6 +62,6 @@ void report_critical(struct json *json, const struct critical_set *set);
 void report_gate_disabled(struct json *json);
 
 /** report_gate_short() - what tells whether all is well */
-void report_gate_short(struct json *json, const struct history_numbers *numbers);
+void report_gate_short(struct json *json, const struct history_numbers *numbers, const struct report_late *late);
 
 #endif

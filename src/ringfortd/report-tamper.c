@@ -27,6 +27,9 @@ static const struct kind {
 	[RINGFORT_TAMPER_MAP_CHANGED] = { true, true, "what is done until then is not seen" },
 	[RINGFORT_TAMPER_STREAM_STOPPED] = { true, false,
 		"events that no longer come have no cause that could be mended; a restart may" },
+	[RINGFORT_TAMPER_LATE] = { true, true,
+		"the gate that did not answer is ended, and nothing is decided until the next one: that begins at once, "
+		"or later when it happens again and again" },
 };
 
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == CONTROL_TAMPERS, "a kind without a row");
@@ -36,7 +39,7 @@ void report_tamper(struct json *json, const struct control_tamper *tamper, bool 
 	json_name(json, "tamper");
 	json_begin_array(json);
 	for (uint32_t what = 0; what < CONTROL_TAMPERS; what++) {
-		bool here = what != RINGFORT_TAMPER_MARK_REMOVED || gate;
+		bool here = (what != RINGFORT_TAMPER_MARK_REMOVED && what != RINGFORT_TAMPER_LATE) || gate;
 
 		json_begin_object(json);
 		json_name_string(json, "what", ringfort_value_name("tamper", what));

@@ -96,6 +96,7 @@ static void report_solution(struct control *control, struct json *json,
 
 static void report_status_gate(const struct control *control, struct json *json)
 {
+	struct report_late late = control_late(control);
 	struct history_numbers numbers;
 
 	json_name(json, "gate");
@@ -108,7 +109,7 @@ static void report_status_gate(const struct control *control, struct json *json)
 		return;
 	}
 	history_read_numbers(control->history, &numbers);
-	report_gate_short(json, &numbers);
+	report_gate_short(json, &numbers, &late);
 }
 
 void report_status(struct control *control, struct json *json)
@@ -165,6 +166,8 @@ static const char *gate_state(const struct control *control)
 		return "disabled";
 	if (!control->history)
 		return "none";
+	if (control_late(control).back_in_ms)
+		return "late";
 	history_read_numbers(control->history, &numbers);
 	return numbers.open ? "open" : "decides";
 }
@@ -199,7 +202,7 @@ static struct blocking_host blocking_now(const struct control *control, const st
 	if (!control->history)
 		return host;
 	history_read_numbers(control->history, &numbers);
-	host.gate = numbers.open ? BLOCKING_GATE_OPEN : BLOCKING_GATE_DECIDES;
+	host.gate = numbers.open || control_late(control).back_in_ms ? BLOCKING_GATE_OPEN : BLOCKING_GATE_DECIDES;
 	host.exec_guarded = numbers.n_marks > 0;
 	host.open_guarded = guards_scope(&numbers);
 	host.exec_decided = takes_part(&numbers, RINGFORT_ACT_EXEC);

@@ -116,6 +116,19 @@ static void solution_view(struct control *control, const struct message *message
 		solution_down(control, solution);
 }
 
+static void gate_late(struct control *control, const struct message *message)
+{
+	struct timespec now;
+
+	control->again_ns = control_now_ns() + message->value[1] * 1000000;
+	if (!message->value[0])
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	control->late.n++;
+	control->late.last_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+	control->late.waited_ms = message->value[0];
+}
+
 static int dispatch(struct control *control, const struct message *message, int fds[MESSAGE_MAX_FDS])
 {
 	if (message->slot >= MESSAGE_SLOTS)
@@ -137,6 +150,9 @@ static int dispatch(struct control *control, const struct message *message, int 
 		return 0;
 	case MESSAGE_TAMPER:
 		tamper_tell(control, &message->tamper);
+		return 0;
+	case MESSAGE_LATE:
+		gate_late(control, message);
 		return 0;
 	case MESSAGE_FOLDER:
 		return file_watch_folder(control, message, &fds[0]);

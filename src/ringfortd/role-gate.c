@@ -18,10 +18,10 @@
 #include "ringfortd/drop.h"
 #include "ringfortd/message.h"
 #include "ringfortd/net-protect.h"
+#include "ringfortd/role-life.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -204,6 +204,15 @@ static int stops_up(struct gate_loop *loop, int *fd)
 	return gate_watch(loop->gate, loop->stops_fd);
 }
 
+/* Without it the supervisor alone sees whether we turn. */
+static void canary(struct gate_loop *loop, const struct message *message, int root)
+{
+	int r = root < 0 ? -EBADF : gate_canary(loop->gate, (uint32_t)message->value[0], root);
+
+	if (r < 0)
+		log_error("our own opener cannot be asked about: %s, ignoring", strerror(-r));
+}
+
 static int dispatch(struct gate_loop *loop, const struct message *message, int fds[MESSAGE_MAX_FDS])
 {
 	if (message->slot >= MESSAGE_SLOTS)
@@ -227,6 +236,9 @@ static int dispatch(struct gate_loop *loop, const struct message *message, int f
 		return 0;
 	case MESSAGE_OWN:
 		return gate_own(loop->gate, (uint32_t)message->value[0], message->value[1] != 0);
+	case MESSAGE_CANARY:
+		canary(loop, message, fds[0]);
+		return 0;
 	case MESSAGE_GUARD:
 		guard(loop, message, fds[0]);
 		return 0;
@@ -359,24 +371,17 @@ static void run(struct gate_loop *loop)
 }
 
 /*
+ * Before the first question, what could fail or wait later.
+ *
  * Everybody who executes waits for us.  With a share like any other's, a crowd of them would keep us from
  * the processor until we count as dead, and so open the gate.  And the kernel wakes everybody who waits at
  * each answer: as long as we go first, they are awake already when the next one is given.
  */
-static void take_precedence(void)
-{
-	const struct sched_param first = { .sched_priority = 1 };
-
-	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &first) < 0 && setpriority(PRIO_PROCESS, 0, -20) < 0)
-		log_warning("the gate gets no precedence: %s, ignoring", strerror(errno));
-}
-
-/* Before the first question, what could fail or wait later. */
 static void prepare(void)
 {
 	struct rlimit files;
 
-	take_precedence();
+	role_take_precedence("gate");
 	/* A writer that meets our look for writers makes the kernel tell us. */
 	signal(SIGIO, SIG_IGN);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < DESCRIPTORS) {

@@ -4,11 +4,16 @@
 
 #include "base/log.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,6 +54,20 @@ void role_begin(const char *name, const struct config *config)
 	/* What the supervisor's loop had caught, when it forks one later. */
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
+}
+
+void role_take_precedence(const char *name)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &first) < 0 && setpriority(PRIO_PROCESS, 0, -20) < 0)
+		log_warning("the %s gets no precedence: %s, ignoring", name, strerror(errno));
+}
+
+void role_stay_in_memory(const char *name)
+{
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+		log_warning("cannot lock the %s in memory: %s, ignoring", name, strerror(errno));
 }
 
 static bool gone(pid_t pid)

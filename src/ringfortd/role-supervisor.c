@@ -505,6 +505,7 @@ int role_supervisor(const struct paths *paths, const struct config *config)
 	supervisor.gate.fd = supervisor.gate.history_writer = supervisor.gate.history_reader = -1;
 	supervisor.gate.backstop_fd = supervisor.gate.stops_fd = supervisor.gate.stops.left_fd = -1;
 	supervisor.gate.book = supervisor.gate.denials = -1;
+	canary_keeper_init(&supervisor.gate.canary);
 	signal(SIGPIPE, SIG_IGN);
 	r = start(&supervisor, &hand);
 	if (r < 0) {

@@ -80,6 +80,25 @@ struct stops_role {
 
 /** role_stops() - has images judged that were stopped before their first instruction, and lets them go */
 int role_stops(const struct stops_role *role);
+#define ROLE_OPENER_FILE "canary" /* below its root */
+
+struct opener_role {
+	int canary_fd; /* a byte: go out; the same back: it has */
+	int root_fd;   /* of a file system of its own */
+};
+
+/** role_opener() - opens its file when it is told to, as one of those who wait for the gate */
+int role_opener(const struct opener_role *role);
+
+struct canary_role {
+	int supervisor_fd; /* messages */
+	int opener_fd;     /* see above */
+	pid_t opener_pid;
+	int history_fd;    /* of the gate's numbers, to read */
+};
+
+/** role_canary() - sends the opener out each second, and ends a gate that does not answer it */
+int role_canary(const struct canary_role *role);
 
 /** role_selftest() - performs one act of each type; writes the mask of those that worked to fd */
 int role_selftest(int fd);

@@ -82,7 +82,7 @@ struct watched_process {
 struct process_watch {
 	struct event *timer;
 	const char *cgroups; /* where version 2 is mounted, or NULL */
-	struct watched_process self, sensor, control, gate, scopes, stops, units[MESSAGE_SLOTS];
+	struct watched_process self, sensor, control, gate, scopes, stops, canary, opener, units[MESSAGE_SLOTS];
 };
 
 struct supervisor {

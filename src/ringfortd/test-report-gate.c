@@ -201,12 +201,14 @@ static const struct report_outside outside = {
 	.n_denied = { 0, 1 }, .n_unjudged = { 0, 9 }, .can_kill = true,
 };
 
+static const struct report_late in_time;
+
 static struct history_numbers some_numbers(void)
 {
 	return (struct history_numbers){
 		.n_asked = 100, .n_at_once = 60, .n_critical = 9, .n_cached = 25, .n_decided = 15, .n_denied = 4,
 		.n_overridden = 1, .n_expired = 2, .n_overflow = 3, .n_unguarded = 8, .n_unanswered = 5,
-		.n_held = 22, .n_unheld = 23, .n_holding = 24, .n_net_untold = 21, .since_ns = TIME_NS,
+		.n_held = 22, .n_unheld = 23, .n_holding = 24, .n_net_untold = 21, .n_canary = 26, .since_ns = TIME_NS,
 		.n_pending = 6, .n_marks = 7, .n_restarts = 8,
 		.places[0] = { .path = "/srv" }, .places[1] = { .path = "/mnt/\"x", .why = "it waits" },
 		.scopes[2] = { .path = "/srv", .n_folders = 20 },
@@ -223,8 +225,8 @@ static void the_numbers_of_the_gate_are_told_with_those_who_take_part(void)
 	struct history_numbers numbers = some_numbers();
 
 	json_reset(&json);
-	report_gate(&json, &numbers, &outside, &names);
-	expect("{\"open\":false,\"marks\":7,\"refused\":[{\"path\":\"/mnt/\\\"x\",\"why\":\"it waits\"}],"
+	report_gate(&json, &numbers, &in_time, &outside, &names);
+	expect("{\"open\":false,\"marks\":7,\"canary\":{\"answered\":26,\"late\":0,\"last\":null,\"waited_ms\":0,\"back_in_ms\":0},\"refused\":[{\"path\":\"/mnt/\\\"x\",\"why\":\"it waits\"}],"
 	       "\"scopes\":[{\"path\":\"/srv\",\"filesystem\":false,\"folders\":20,\"why\":\"\"},"
 	       "{\"path\":\"/data\",\"filesystem\":true,\"folders\":0,\"why\":\"it is gone\"}],"
 	       "\"asked\":100,\"at_once\":60,\"critical\":9,\"cached\":25,\"decided\":15,"
@@ -245,7 +247,7 @@ static void who_took_part_and_who_is_not_asked_yet_are_told_too(void)
 	struct history_numbers numbers = { .open = 1, .voices[2].n_asked = 1, .voices[63].acts = 1 };
 
 	json_reset(&json);
-	report_gate(&json, &numbers, &outside, &names);
+	report_gate(&json, &numbers, &in_time, &outside, &names);
 	expect_part("{\"open\":true,");
 	expect_part("\"since\":null,");
 	expect_part("{\"name\":\"slot 2\",\"acts\":[],");
@@ -258,8 +260,26 @@ static void the_short_form_tells_whether_all_is_well(void)
 	struct history_numbers numbers = some_numbers();
 
 	json_reset(&json);
-	report_gate_short(&json, &numbers);
+	report_gate_short(&json, &numbers, &in_time);
 	expect("{\"open\":false,\"marks\":7,\"denied\":4,\"expired\":2,\"pending\":6,\"holding\":24,\"restarts\":8}");
+}
+
+static void a_gate_that_opened_itself_is_told_as_open_until_it_is_back(void)
+{
+	struct report_late late = { .n = 3, .last_ns = TIME_NS, .waited_ms = 1801, .back_in_ms = 950 };
+	struct history_numbers numbers = some_numbers();
+
+	json_reset(&json);
+	report_gate(&json, &numbers, &late, &outside, &names);
+	expect_part("{\"open\":true,\"marks\":0,\"canary\":{\"answered\":26,\"late\":3,\"last\":\"2024-07-19T04:09:00.000000042Z\","
+		    "\"waited_ms\":1801,\"back_in_ms\":950},");
+	json_reset(&json);
+	report_gate_short(&json, &numbers, &late);
+	expect_part("{\"open\":true,\"marks\":0,");
+	late.back_in_ms = 0;
+	json_reset(&json);
+	report_gate(&json, &numbers, &late, &outside, &names);
+	expect_part("{\"open\":false,\"marks\":7,\"canary\":{\"answered\":26,\"late\":3,");
 }
 
 static void a_gate_that_is_not_started_is_told_as_open(void)
@@ -298,6 +318,7 @@ int main(void)
 	the_numbers_of_the_gate_are_told_with_those_who_take_part();
 	who_took_part_and_who_is_not_asked_yet_are_told_too();
 	the_short_form_tells_whether_all_is_well();
+	a_gate_that_opened_itself_is_told_as_open_until_it_is_back();
 	a_gate_that_is_not_started_is_told_as_open();
 	what_the_host_needs_is_told_row_by_row();
 	json_done(&json);
