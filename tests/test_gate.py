@@ -210,6 +210,9 @@ def hang():
         quick = min(run(file)[1] for _ in range(5))
         require(quick < 0.1, f"still takes {quick:.2f} s")
         require(any("not asked" in (s.get("last_fault") or "") for s in daemon.status()["solutions"]), daemon.status())
+        equal((daemon.cli("status").returncode, daemon.status()["healthy"]), (1, False), "while it is not asked")
+        equal(daemon.cli("solution", "reset", "hang").returncode, 0, "the operator's word")
+        lib.wait_until(lambda: daemon.status()["healthy"], 5, lambda: daemon.status())
         figure(f"late after {seconds * 1000:.0f} ms, demoted after 5, then {quick * 1000:.1f} ms")
 
 

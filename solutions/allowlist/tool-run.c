@@ -61,7 +61,7 @@ static int load(struct solution *solution, struct policy **ret)
 static int say_state(struct solution *solution)
 {
 	const struct policy *policy = live_policy(solution->live);
-	char refused[456] = "", untold[64] = "", line[512];
+	char refused[456] = "", untold[64] = "", line[1024];
 
 	if (policy_refused(policy))
 		snprintf(refused, sizeof(refused), "; nothing is denied by default until that is mended: %s",

@@ -83,7 +83,7 @@ static int say_state(struct solution *solution)
 {
 	const struct rules *rules = live_rules(solution->live);
 	struct live_counts counts = live_counts(solution->live);
-	char untold[64] = "", eventless[64] = "", lost[80] = "", line[512];
+	char untold[64] = "", eventless[64] = "", lost[80] = "", line[1024];
 
 	if (counts.n_untold)
 		snprintf(untold, sizeof(untold), "; %llu findings could not be reported",

@@ -41,6 +41,7 @@ static void count_answer(struct voter *voter, const struct ask_answer *told, con
 {
 	bool denied = told->verdict == RINGFORT_VERDICT_DENY;
 
+	voter_answered(voter);
 	if (denied)
 		voter->numbers->n_denied++;
 	else

@@ -402,6 +402,25 @@ static void it_is_asked_again_when_its_time_is_over_and_not_before(void)
 	teardown(&f);
 }
 
+static void who_is_asked_again_is_on_trial_until_it_answers_or_the_operator_trusts_it(void)
+{
+	uint64_t now_ns = SOME_TIME;
+	struct fixture f;
+
+	setup(&f);
+	miss_until_demoted(&f, now_ns, DECISION_LATE);
+	now_ns += VOTER_DEMOTED_FIRST;
+	assert(voter_readmit(f.voter, now_ns) && miss_until_demoted(&f, now_ns, DECISION_LATE) == 1);
+	now_ns += 2 * VOTER_DEMOTED_FIRST;
+	assert(voter_readmit(f.voter, now_ns));
+	voter_answered(f.voter);
+	assert(miss_until_demoted(&f, now_ns, DECISION_LATE) == VOTER_MISSES);
+	now_ns += 4 * VOTER_DEMOTED_FIRST;
+	assert(voter_readmit(f.voter, now_ns) && miss_until_demoted(&f, now_ns, DECISION_LATE) == 1);
+	assert(voter_reset(f.voter) && miss_until_demoted(&f, now_ns, DECISION_LATE) == VOTER_MISSES);
+	teardown(&f);
+}
+
 /* For how long, each time, when it misses again as soon as it is asked. */
 static void each_repetition_doubles_the_time_up_to_a_bound(void)
 {
@@ -410,7 +429,7 @@ static void each_repetition_doubles_the_time_up_to_a_bound(void)
 
 	setup(&f);
 	for (int i = 0; i < 12; i++) {
-		assert(miss_until_demoted(&f, now_ns, DECISION_LATE) == VOTER_MISSES);
+		assert(miss_until_demoted(&f, now_ns, DECISION_LATE) == (i == 0 ? VOTER_MISSES : 1));
 		assert(!voter_readmit(f.voter, now_ns + expected - 1));
 		now_ns += expected;
 		assert(voter_readmit(f.voter, now_ns));
@@ -460,6 +479,7 @@ int main(void)
 	a_full_mailbox_and_misses_in_shadow_are_counted_and_demote_nobody();
 	nonsense_demotes_it_in_shadow_too();
 	it_is_asked_again_when_its_time_is_over_and_not_before();
+	who_is_asked_again_is_on_trial_until_it_answers_or_the_operator_trusts_it();
 	each_repetition_doubles_the_time_up_to_a_bound();
 	the_operator_ends_it_at_once_and_its_past_is_forgotten();
 	return 0;

@@ -228,13 +228,18 @@ static void count_miss(struct history_voice *numbers, enum decision_answer how)
 		numbers->n_late++;
 }
 
+void voter_answered(struct voter *voter)
+{
+	voter->on_trial = false;
+}
+
 bool voter_missed(struct voter *voter, enum decision_answer how, uint64_t now_ns)
 {
 	count_miss(voter->numbers, how);
 	if (how == DECISION_FULL || voter->terms.mode == DECISION_SHADOW || voter->demoted)
 		return false;
 	begin_window(voter, now_ns);
-	return ++voter->n_misses >= VOTER_MISSES && demote(voter, now_ns);
+	return ++voter->n_misses >= (voter->on_trial ? 1 : VOTER_MISSES) && demote(voter, now_ns);
 }
 
 bool voter_wrong(struct voter *voter, uint64_t now_ns)
@@ -256,12 +261,16 @@ static bool readmit(struct voter *voter)
 
 bool voter_readmit(struct voter *voter, uint64_t now_ns)
 {
-	return now_ns >= voter->demoted_until_ns && readmit(voter);
+	if (now_ns < voter->demoted_until_ns || !readmit(voter))
+		return false;
+	voter->on_trial = true;
+	return true;
 }
 
 bool voter_reset(struct voter *voter)
 {
 	voter->n_misses = voter->n_wrong = 0;
+	voter->on_trial = false;
 	voter->demoted_until_ns = voter->demoted_ns = 0;
 	return readmit(voter);
 }

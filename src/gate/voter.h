@@ -6,7 +6,8 @@
  * unread makes the gate wait, and what the gate looks at a turn is bounded.
  *
  * Circuit breaker: too many misses within a while, or too much nonsense, and it is not asked for a time
- * that doubles with each repetition; the operator sees it, and may end it.  Misses of a solution in shadow
+ * that doubles with each repetition; the operator sees it, and may end it.  Asked again, it is on trial: until
+ * it has answered in time one miss is too many, so that who hangs costs one opener its deadline.  Misses of a solution in shadow
  * do not count: nobody waits for it.  Nor does a full mailbox: anybody could fill it by executing a lot at
  * once, and so have it not asked; if it stands still, its deadlines tell.
  */
@@ -67,6 +68,7 @@ struct voter {
 	uint64_t wanted;               /* the last id of voter_want() */
 	const void *rules;             /* of the last message, when that was VOTER_RULES */
 	size_t rules_bytes;
+	bool on_trial;                 /* it is asked again, and has not answered since */
 	bool demoted;                  /* it is not asked, until then: */
 	uint64_t demoted_until_ns;
 	uint64_t demoted_ns;           /* for how long, the last time */
@@ -113,6 +115,9 @@ enum voter_message {
 
 /** voter_take() - the next message, an enum voter_message; -EBADMSG nonsense: voter_wrong() and go on */
 int voter_take(struct voter *voter, struct ask_answer *ret_answer);
+
+/* It answered in time. */
+void voter_answered(struct voter *voter);
 
 /* What became of a question, for its numbers and its breaker.  True: it has just been demoted. */
 bool voter_missed(struct voter *voter, enum decision_answer how, uint64_t now_ns);

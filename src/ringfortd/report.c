@@ -94,7 +94,8 @@ static void report_solution(struct control *control, struct json *json,
 	json_end_object(json);
 }
 
-static void report_status_gate(const struct control *control, struct json *json)
+/* Return: whether it asks everybody who takes part */
+static bool report_status_gate(const struct control *control, struct json *json)
 {
 	struct report_late late = control_late(control);
 	struct history_numbers numbers;
@@ -102,14 +103,18 @@ static void report_status_gate(const struct control *control, struct json *json)
 	json_name(json, "gate");
 	if (control->role->gate_disabled) {
 		report_gate_disabled(json);
-		return;
+		return true;
 	}
 	if (!control->history) {
 		json_null(json);
-		return;
+		return true;
 	}
 	history_read_numbers(control->history, &numbers);
 	report_gate_short(json, &numbers, &late);
+	for (uint32_t slot = 0; slot < DECISION_VOICES; slot++)
+		if (numbers.voices[slot].demoted)
+			return false;
+	return late.back_in_ms == 0;
 }
 
 void report_status(struct control *control, struct json *json)
@@ -139,7 +144,7 @@ void report_status(struct control *control, struct json *json)
 			   strcmp(solution->view.state, "stopped") == 0;
 	}
 	json_end_array(json);
-	report_status_gate(control, json);
+	healthy &= report_status_gate(control, json);
 	healthy &= !control->journal_fails;
 	json_name_uint(json, "journal_errors", control->n_journal_errors);
 	json_name_bool(json, "healthy", healthy);
