@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import threading
 import time
@@ -354,13 +355,17 @@ def autofs():
         figure(f"mounted after {seconds:.2f} s, at a deadline of 1.5 s")
 
 
-def marked_devices(pid):
-    """st_dev, as the kernel prints them, of the file systems that a gate has marked."""
-    found = set()
-    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
-        with open(f"/proc/{pid}/fdinfo/{fd}") as file:
+def marked_devices(daemon):
+    """st_dev, as the kernel prints them, of the file systems that a gate has marked, but for that of its own opener."""
+    found, roles = set(), daemon.roles()
+    for fd in os.listdir(f"/proc/{roles['gate']}/fdinfo"):
+        with open(f"/proc/{roles['gate']}/fdinfo/{fd}") as file:
             found |= {word[5:] for line in file if line.startswith("fanotify sdev:") for word in line.split()
                       if word.startswith("sdev:")}
+    for fd in os.listdir(f"/proc/{roles['opener']}/fd"):
+        at = os.stat(f"/proc/{roles['opener']}/fd/{fd}")
+        if stat.S_ISDIR(at.st_mode):
+            found.discard(f"{os.major(at.st_dev) << 20 | os.minor(at.st_dev):x}")
     return found
 
 
@@ -369,11 +374,11 @@ def unmounted():
     scratch, kept = Scratch(), Scratch()
     good = kept.program("good")
     with Guard([judge("judge", "allow")], scratch, kept) as daemon:
-        equal(len(marked_devices(daemon.roles()["gate"])), 2, "marked file systems")
+        equal(len(marked_devices(daemon)), 2, "marked file systems")
         subprocess.run(["umount", scratch.path], check=True)
         lib.wait_until(lambda: daemon.gate()["refused"], 5, "a word about it")
         equal(daemon.gate()["refused"], [{"path": scratch.path, "why": "nothing is mounted there any more"}], "refused")
-        equal(len(marked_devices(daemon.roles()["gate"])), 1, "marked file systems")
+        equal(len(marked_devices(daemon)), 1, "marked file systems")
         equal(outcome(good), RAN, "on the other one")
         scratch.mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", scratch.path)
         lib.wait_until(lambda: daemon.gate()["marks"] == 2, 5, lambda: daemon.gate())

@@ -649,6 +649,9 @@ void gate_keeper_close(struct gate_keeper *keeper)
 {
 	pid_t pid = keeper->pid;
 
+	/* The daemon ends before it was opened. */
+	if (!keeper->supervisor)
+		return;
 	if (keeper->watch)
 		event_free(keeper->watch);
 	keeper->watch = NULL;

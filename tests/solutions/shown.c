@@ -9,22 +9,25 @@
 #include <poll.h>
 #include <ringfort/client.h>
 #include <ringfort/verdict.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 static unsigned long long n, n_lost;
+static char line[512];
+static bool unsaid; /* there was no room for the last one */
 
 static void take(struct ringfort_client *client, const struct ringfort_request *request)
 {
-	char bytes[33] = "", line[512];
+	char bytes[33] = "";
 	ssize_t got = request->fd < 0 ? -1 : pread(request->fd, bytes, sizeof(bytes) - 1, 0);
 
 	bytes[got < 0 ? 0 : got] = '\0';
 	n++;
 	n_lost += (request->flags & RINGFORT_REQUEST_LOST) != 0;
 	snprintf(line, sizeof(line), "ready n=%llu lost=%llu bytes=%s path=%.300s", n, n_lost, bytes, request->path);
-	ringfort_client_say(client, line);
+	unsaid = ringfort_client_say(client, line) < 0;
 	ringfort_client_answer(client, request->id, RINGFORT_VERDICT_ALLOW, 0);
 }
 
@@ -50,6 +53,8 @@ int main(int argc, char **argv)
 			;
 		if (r < 0)
 			break;
+		if (unsaid)
+			unsaid = ringfort_client_say(client, line) < 0;
 		poll(&wake, 1, 200);
 	}
 	ringfort_client_close(client);

@@ -345,43 +345,76 @@ static __always_inline uint32_t kill_image(struct backstop *backstop, uint32_t k
 	return 1u << RINGFORT_EXEC_KILLED;
 }
 
-/* A process that waits for a verdict executes nothing: somebody else has let it go. */
-static __always_inline bool was_let_go(const struct backstop *backstop, uint32_t pid, uint64_t start_ns)
+static __always_inline struct backstop *backstop_get(void)
 {
-	uint32_t i;
+	uint32_t zero = 0;
 
-	for (i = 0; i < BACKSTOP_STOPS; i++)
-		if (backstop->stops[i].pid == pid && backstop->stops[i].start_ns == start_ns &&
-		    backstop->stops[i].state == BACKSTOP_STOPPED)
-			return true;
-	return false;
+	return bpf_map_lookup_elem(&backstops, &zero);
 }
 
-static __always_inline struct backstop_stop *take_stop(struct backstop *backstop)
+/* One who is stopped, or a place for one.  By bpf_loop(), as the verifier walks each turn of a plain loop. */
+struct stop_search {
+	uint64_t start_ns;
+	uint32_t pid;
+	uint32_t at; /* BACKSTOP_STOPS: none */
+};
+
+_Static_assert((BACKSTOP_STOPS & (BACKSTOP_STOPS - 1)) == 0, "places are found by a mask");
+
+static __always_inline struct backstop_stop *stop_at(uint32_t at)
 {
-	uint32_t i;
+	struct backstop *backstop = backstop_get();
 
-	for (i = 0; i < BACKSTOP_STOPS; i++) {
-		struct backstop_stop *stop = &backstop->stops[i];
-
-		if (stop->state == BACKSTOP_FREE &&
-		    __sync_val_compare_and_swap(&stop->state, BACKSTOP_FREE, BACKSTOP_TAKEN) == BACKSTOP_FREE)
-			return stop;
-	}
-	return NULL;
+	return backstop ? &backstop->stops[at & (BACKSTOP_STOPS - 1)] : NULL;
 }
 
-/* Until it is judged.  A tracer could keep the signal from it, so what is traced cannot wait: it is killed. */
-static __always_inline uint32_t stop_image(struct backstop *backstop, uint32_t kind)
+static long find_stopped(uint32_t index, struct stop_search *search)
+{
+	const struct backstop_stop *stop = stop_at(index);
+
+	if (!stop)
+		return 1;
+	if (stop->pid != search->pid || stop->start_ns != search->start_ns || stop->state != BACKSTOP_STOPPED)
+		return 0;
+	search->at = index;
+	return 1;
+}
+
+static long take_free(uint32_t index, struct stop_search *search)
+{
+	struct backstop_stop *stop = stop_at(index);
+
+	if (!stop)
+		return 1;
+	if (stop->state != BACKSTOP_FREE ||
+	    __sync_val_compare_and_swap(&stop->state, BACKSTOP_FREE, BACKSTOP_TAKEN) != BACKSTOP_FREE)
+		return 0;
+	search->at = index;
+	return 1;
+}
+
+/*
+ * Until it is judged.  A tracer could keep the signal from it, so what is traced cannot wait: it is killed.
+ *
+ * Not inlined: the verifier would look at it anew for each way that leads here.
+ */
+__noinline uint32_t stop_image(uint32_t kind)
 {
 	struct task_struct *task = bpf_get_current_task_btf(), *parent = task->real_parent;
 	uint64_t now_ns = bpf_ktime_get_ns(), start_ns = task->group_leader->start_boottime;
+	struct stop_search search = { .start_ns = start_ns, .pid = task->tgid, .at = BACKSTOP_STOPS };
+	struct backstop *backstop = backstop_get();
 	struct backstop_stop *stop;
 
+	if (!backstop)
+		return 0;
 	kind &= BACKSTOP_KINDS - 1;
-	if (task->ptrace || was_let_go(backstop, task->tgid, start_ns))
+	/* A process that waits for a verdict executes nothing: somebody else has let it go. */
+	bpf_loop(BACKSTOP_STOPS, find_stopped, &search, 0);
+	if (task->ptrace || search.at < BACKSTOP_STOPS)
 		return kill_image(backstop, kind);
-	stop = take_stop(backstop);
+	bpf_loop(BACKSTOP_STOPS, take_free, &search, 0);
+	stop = search.at < BACKSTOP_STOPS ? stop_at(search.at) : NULL;
 	if (!stop) {
 		__sync_fetch_and_add(&backstop->n_unjudged[kind], 1);
 		return backstop->reach.closed ? kill_image(backstop, kind) : 0;
@@ -417,16 +450,15 @@ static __always_inline uint32_t police(struct backstop *backstop, uint64_t inode
 	__sync_fetch_and_add(&backstop->n_outside[kind], 1);
 	if (says == BACKSTOP_REPORT || !can_kill || is_spared(backstop))
 		return flags;
-	return flags | (says == BACKSTOP_STOP ? stop_image(backstop, kind) : kill_image(backstop, kind));
+	return flags | (says == BACKSTOP_STOP ? stop_image(kind) : kill_image(backstop, kind));
 }
 
 /* Flags of an image that begins to run: was it decided about, and may it go on? */
 __noinline uint32_t judge_image(uint64_t file, uint64_t dev, uint64_t ino, uint32_t memfd)
 {
-	struct backstop *backstop;
-	uint32_t zero = 0, flags = 0;
+	struct backstop *backstop = backstop_get();
+	uint32_t flags = 0;
 
-	backstop = bpf_map_lookup_elem(&backstops, &zero);
 	if (!backstop)
 		return 0;
 	if (backstop->active)
