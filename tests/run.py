@@ -21,8 +21,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LIMIT_S = 1500 if os.environ.get("RINGFORT_TEST_LONG") == "1" else 420
 ORDER = ["tree", "events_process", "events_file", "events_net", "events_uring", "doctor", "daemon",
          "bad_solutions", "loss"]
-# These wait most of their time, for what a solution does not do: the second runs beside the first.
-BESIDE = {"bad_solutions": "conformance"}
+# These wait most of their time, for what a solution does not do: the first runs while the others do.
+BESIDE = {"conformance": ["bad_solutions", "sigma", "together"]}
 
 
 def die_with_us():
@@ -90,17 +90,28 @@ class Beside:
         return dict(zip(("PASS", "FAIL", "SKIP"), map(int, numbers)))
 
 
+def group_of(name, wanted):
+    """What runs together with this one: the first beside the others, which run one after another."""
+    for first, others in BESIDE.items():
+        if first in wanted and name in [first, *others]:
+            return [first, *(n for n in others if n in wanted)]
+    return [name]
+
+
 def run_all(wanted):
     """The numbers of each file that is wanted, as they come."""
-    beside = {first: second for first, second in BESIDE.items() if first in wanted and second in wanted}
+    done = set()
     for name in wanted:
-        if name in beside.values():
+        if name in done:
             continue
-        other = Beside(beside[name]) if name in beside else None
-        print(f"== {name}", flush=True)
-        yield run_file(name)
-        if other:
-            yield other.counts()
+        first, *others = group_of(name, wanted)
+        beside = Beside(first) if others else None
+        for other in others or [first]:
+            print(f"== {other}", flush=True)
+            yield run_file(other)
+        if beside:
+            yield beside.counts()
+        done |= {first, *others}
 
 
 def main():

@@ -713,7 +713,7 @@ def kill_solutions():
 
 @case("decisions under faults (floods, double answers, one that crashes again and again): none wrong, none lost")
 def faults():
-    count = 1000000 if lib.LONG else 50000
+    count = 1000000 if lib.LONG else 25000
     scratch = Scratch()
     judges = [judge("no", "deny-suffix=/bad"), judge("flood", "flood"), judge("twice", "twice"), judge("crash", "crash")]
     with Guard(judges, scratch, deadline_ms=20000) as daemon, Watch(scratch, 1400 if lib.LONG else 300, 20):
