@@ -72,6 +72,24 @@ static void tell(struct gate_keeper *keeper, const struct message *message, cons
 
 /* ---- what a new gate is told -------------------------------------------------------------------- */
 
+int gate_keeper_spawn(struct gate_keeper *keeper, int (*run)(const struct supervisor *supervisor, int fd), pid_t *ret_pid)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (message_pair(ends) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0)
+		_exit(run(keeper->supervisor, ends[1]));
+	close(ends[1]);
+	if (pid < 0)
+		return close_fd(ends[0]);
+	gate_keeper_own(keeper, pid, true);
+	*ret_pid = pid;
+	return ends[0];
+}
+
 void gate_keeper_own(struct gate_keeper *keeper, pid_t pid, bool alive)
 {
 	const struct message own = { .kind = MESSAGE_OWN, .value = { (uint64_t)pid, alive } };

@@ -71,6 +71,14 @@ void gate_keeper_kill(struct gate_keeper *keeper);
 /** gate_keeper_late() - the canary has ended that life, which did not answer for so long */
 void gate_keeper_late(struct gate_keeper *keeper, uint64_t waited_ms, uint64_t life);
 
+/**
+ * gate_keeper_spawn() - a process beside the gate, which is answered at once as all of ours
+ * @run: in the child, with its end of a socket that the gate is to have the other end of; its exit status
+ *
+ * Return: that other end, or -1 there is no such process and *ret_pid is untouched
+ */
+int gate_keeper_spawn(struct gate_keeper *keeper, int (*run)(const struct supervisor *supervisor, int fd), pid_t *ret_pid);
+
 /** gate_keeper_own() - a process of ours was born, or is gone */
 void gate_keeper_own(struct gate_keeper *keeper, pid_t pid, bool alive);
 

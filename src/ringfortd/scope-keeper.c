@@ -37,23 +37,17 @@ int scope_keeper_start(struct supervisor *supervisor)
 {
 	struct scope_keeper *keeper = &supervisor->gate.scopes;
 	uint64_t now_ns = supervisor_now_ns();
-	int ends[2];
-	pid_t pid;
+	int fd;
 
 	if (keeper->pid || !scope_keeper_wanted(supervisor) ||
-	    (!keeper->condemned && now_ns - keeper->born_ns < SHORT_LIFE_NS) || message_pair(ends) < 0)
+	    (!keeper->condemned && now_ns - keeper->born_ns < SHORT_LIFE_NS))
 		return -1;
-	pid = fork();
-	if (pid == 0)
-		_exit(run(supervisor, ends[1]));
-	close(ends[1]);
-	if (pid < 0)
-		return close_fd(ends[0]);
-	keeper->pid = pid;
+	fd = gate_keeper_spawn(&supervisor->gate, run, &keeper->pid);
+	if (fd < 0)
+		return fd;
 	keeper->condemned = false;
 	keeper->born_ns = now_ns;
-	gate_keeper_own(&supervisor->gate, pid, true);
-	return ends[0];
+	return fd;
 }
 
 void scope_keeper_end(struct scope_keeper *keeper)

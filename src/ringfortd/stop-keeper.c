@@ -64,23 +64,16 @@ int stop_keeper_start(struct supervisor *supervisor)
 {
 	struct stop_keeper *keeper = &supervisor->gate.stops;
 	uint64_t now_ns = supervisor_now_ns();
-	int ends[2];
-	pid_t pid;
+	int fd;
 
-	if (keeper->pid || !wanted(supervisor) ||
-	    (!keeper->gate_gone && now_ns - keeper->born_ns < SHORT_LIFE_NS) || message_pair(ends) < 0)
+	if (keeper->pid || !wanted(supervisor) || (!keeper->gate_gone && now_ns - keeper->born_ns < SHORT_LIFE_NS))
 		return -1;
-	pid = fork();
-	if (pid == 0)
-		_exit(run(supervisor, ends[1]));
-	close(ends[1]);
-	if (pid < 0)
-		return close_fd(ends[0]);
-	keeper->pid = pid;
+	fd = gate_keeper_spawn(&supervisor->gate, run, &keeper->pid);
+	if (fd < 0)
+		return fd;
 	keeper->gate_gone = false;
 	keeper->born_ns = now_ns;
-	gate_keeper_own(&supervisor->gate, pid, true);
-	return ends[0];
+	return fd;
 }
 
 bool stop_keeper_stops(const struct supervisor *supervisor)
