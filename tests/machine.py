@@ -158,14 +158,10 @@ class Machine:
         return self.run("systemctl is-system-running", check=False).stdout.strip() in ("running", "degraded")
 
     def run(self, script, check=True, timeout=60):
-        """In a root shell inside, that waits for no longer than it may.
-
-        In a session of its own: what comes from outside is in none that is known inside, and a gate takes
-        that for the kernel's own helpers.
-        """
+        """In a root shell inside, that waits for no longer than it may; in no session that is known there."""
         try:
             done = subprocess.run(["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-r", "-w", "--",
-                                   "/usr/bin/setsid", "-w", "/bin/bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
+                                   "/bin/bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
                                   text=True, errors="replace", timeout=timeout, preexec_fn=lib.die_with_us,
                                   env={"PATH": PATH, "LANG": "C.UTF-8"})
         except subprocess.TimeoutExpired:

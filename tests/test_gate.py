@@ -105,6 +105,30 @@ def table():
               "dlopen")
 
 
+@case("a helper that the kernel starts runs, and what it executes, where solutions deny everything")
+def kernel_helper():
+    pattern, before = "/proc/sys/kernel/core_pattern", open("/proc/sys/kernel/core_pattern").read()
+    if before.startswith("|"):
+        raise lib.Skip("core_pattern is a pipe")
+    scratch = Scratch()
+    program, said = scratch.program("program"), f"{scratch.path}/said"
+    helper = scratch.script("helper", f"#!/bin/sh\ncat >/dev/null\n{program} && echo ran >{said}\n")
+    with Guard([judge("judge", "deny")], scratch) as daemon:
+        equal(outcome(program), DENIED, "as anybody")
+        asked = daemon.gate()["decided"]
+        try:
+            with open(pattern, "w") as file:
+                file.write(f"|{helper}")
+            subprocess.run(["/bin/sh", "-c", "kill -SEGV $$"])
+        except OSError as error:
+            raise lib.Skip(f"core_pattern cannot be set: {error}")
+        finally:
+            with open(pattern, "w") as file:
+                file.write(before)
+        lib.wait_until(lambda: os.path.exists(said) and open(said).read() == "ran\n", 5, "what the helper executes")
+        equal(daemon.gate()["decided"], asked, "decided")
+
+
 @case("a path in another mount namespace is told as foreign")
 def foreign():
     scratch = Scratch()

@@ -66,7 +66,7 @@ def say(text):
 def check(what, true, detail=""):
     say(f"  {'ok ' if true else 'NOT'} {what}" + (f": {detail}" if detail else ""))
     if not true:
-        failures.append(what)
+        failures.append(f"{what} ({detail})" if detail else what)
     return true
 
 
@@ -301,6 +301,7 @@ def account(instance):
 
 def main():
     began = time.monotonic()
+    os.umask(0o022)  # solutions are other users, and read what is written here
     base = tempfile.mkdtemp(prefix="ringfort-demo-")
     os.chmod(base, 0o755)
     scratch = f"{base}/scratch"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gate ask - the kernel's questions: who is asked, or why nobody is. */
 #include "gate/gate-internal.h"
+#include "gate/kernel-helper.h"
 
 #include "gate/cache.h"
 #include "gate/fan.h"
@@ -193,12 +194,12 @@ static void ask_behind(struct gate *gate, const struct fan_event *event, const s
 
 /* ---- events ------------------------------------------------------------------------------------- */
 
-/* A helper of the kernel is in no session. */
+/* Who has gone, or is outside of our namespace of processes, is waited for by the kernel alone. */
 bool gate_is_ours(const struct gate *gate, uint32_t pid)
 {
 	pid_t session = pid ? getsid((pid_t)pid) : 0;
 
-	if (session == 0)
+	if (pid == 0 || (session == 0 && kernel_helper_is((pid_t)pid)))
 		return true;
 	for (uint32_t i = 0; i < gate->n_own; i++)
 		if (gate->own[i] == pid || gate->own[i] == (uint32_t)session)

@@ -3,6 +3,7 @@
 #undef NDEBUG
 #include "gate/scene.h"
 
+#include "gate/test-alone.h"
 #include "ring/mailbox.h"
 
 #include <assert.h>
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -186,20 +186,30 @@ void scene_answer_quietly(struct scene *scene, uint32_t slot, uint64_t id)
 	assert(mailbox_put(scene->straws[slot].answers, ASK_ANSWER, &said, sizeof(said), NULL, 0) == 0);
 }
 
-/* A child that executes; sessions of their own, as that of a test may be the kernel's. */
-pid_t scene_execute(const char *path)
+static pid_t execute(const char *path, bool elsewhere)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		setsid();
 		/* Were the group's among them, it would outlive the gate, and wait for itself. */
 		close_range(3, ~0u, 0);
+		if (elsewhere && unshare(CLONE_NEWNS) < 0)
+			_exit(1);
 		execl(path, path, (char *)NULL);
 		_exit(errno == EPERM ? DENIED : 1);
 	}
 	assert(pid > 0);
 	return pid;
+}
+
+pid_t scene_execute(const char *path)
+{
+	return execute(path, false);
+}
+
+pid_t scene_execute_elsewhere(const char *path)
+{
+	return execute(path, true);
 }
 
 bool scene_has_ended(pid_t pid)
@@ -275,9 +285,7 @@ static bool prepare(void)
 	if (group < 0)
 		return false;
 	close(group);
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || !mkdtemp(scene_folder))
-		return false;
-	if (mount("none", scene_folder, "tmpfs", 0, "mode=755") < 0)
+	if (!alone_begin(scene_folder))
 		return false;
 	snprintf(scene_program, sizeof(scene_program), "%s/program", scene_folder);
 	snprintf(command, sizeof(command), "cp /bin/true %s", scene_program);
@@ -298,7 +306,5 @@ int scene_run(void (*tests)(void))
 	before = count_descriptors();
 	tests();
 	assert(count_descriptors() == before);
-	umount2(scene_folder, MNT_DETACH);
-	rmdir(scene_folder);
 	return 0;
 }

@@ -46,7 +46,7 @@ struct scene {
 extern char scene_folder[];
 extern char scene_program[64];
 
-/** scene_run() - the tests of one program, in a mount namespace of their own.  Return: its exit status, 77 to skip */
+/** scene_run() - the tests of one program, in namespaces of their own (test-alone.h).  Return: its exit status, 77 to skip */
 int scene_run(void (*tests)(void));
 
 /** scene_begin_as() - a gate with these options, and its file system guarded */
@@ -82,8 +82,11 @@ void scene_answer(struct scene *scene, uint32_t slot, uint64_t id, enum ringfort
 /** scene_answer_quietly() - what the library does where it was asked quietly, allows, and is not wanted */
 void scene_answer_quietly(struct scene *scene, uint32_t slot, uint64_t id);
 
-/** scene_execute() - a child, in a session of its own */
+/** scene_execute() - a child */
 pid_t scene_execute(const char *path);
+
+/** scene_execute_elsewhere() - a child, in a mount namespace that is not the host's (here: of process 1) */
+pid_t scene_execute_elsewhere(const char *path);
 
 /** scene_has_ended() - it may be waited for */
 bool scene_has_ended(pid_t pid);

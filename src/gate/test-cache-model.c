@@ -17,13 +17,13 @@
 #undef NDEBUG
 #include "gate/gate.h"
 
+#include "gate/test-alone.h"
 #include "gate/test-model-files.h"
 #include "ring/mailbox.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -346,14 +346,12 @@ static int execute(const struct order *order)
 	return r;
 }
 
-/* Of a session of its own: that of a test may be the kernel's. */
 static _Noreturn void executor(int fd)
 {
 	struct order order;
 	int error;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setsid();
 	while (recv(fd, &order, sizeof(order), 0) == sizeof(order)) {
 		error = execute(&order);
 		if (send(fd, &error, sizeof(error), 0) < 0)
@@ -659,38 +657,6 @@ static void require_all_was_tried(void)
 			fail(gate_acts[i].name);
 }
 
-/* Waits for a child; ends as it did.  What it mounted is still there, in the namespace of both. */
-static _Noreturn void end_with(pid_t pid)
-{
-	int status = -1;
-
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	umount2(folder, MNT_DETACH);
-	rmdir(folder);
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-}
-
-/*
- * The gate reads the mounts of process 1: the caller goes on in namespaces with one of their own, and all that is in
- * them ends with that one.
- */
-static bool enter_namespaces(void)
-{
-	pid_t pid;
-
-	if (unshare(CLONE_NEWNS | CLONE_NEWPID) < 0)
-		return false;
-	pid = fork();
-	if (pid != 0)
-		end_with(pid);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	pid = fork();
-	if (pid != 0)
-		end_with(pid);
-	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && mount("proc", "/proc", "proc", 0, NULL) == 0;
-}
-
 /* NULL, or why nothing can be tried here. */
 static const char *prepare(void)
 {
@@ -700,7 +666,7 @@ static const char *prepare(void)
 	if (group < 0)
 		return "needs root and permission events";
 	close(group);
-	if (!mkdtemp(folder) || !enter_namespaces() || mount("none", folder, "tmpfs", 0, "mode=755") < 0)
+	if (!alone_begin(folder))
 		return "needs namespaces of its own";
 	why = files_make(&model.files, folder);
 	if (why)

@@ -69,7 +69,6 @@ static pid_t open_in(int root)
 	if (pid == 0) {
 		int fd;
 
-		setsid();
 		/* Told to begin by the end of a stop: its number is known by then. */
 		raise(SIGSTOP);
 		fd = openat(root, "canary", O_RDONLY);
@@ -132,8 +131,7 @@ static void a_denial_denies_and_is_kept_with_its_reason(void)
 	request = scene_await(&scene, 0);
 	assert(stat(scene_program, &st) == 0 && request.ino == st.st_ino && request.pid == (uint32_t)pid);
 	assert(request.act == RINGFORT_ACT_EXEC && request.flags & ASK_REQUEST_HAS_FILE);
-	/* This test has a mount namespace of its own: not the host's. */
-	assert(request.flags & RINGFORT_REQUEST_FOREIGN_NS);
+	assert(!(request.flags & RINGFORT_REQUEST_FOREIGN_NS));
 	scene_answer(&scene, 0, request.id, RINGFORT_VERDICT_DENY);
 	assert(scene_outcome(&scene, pid) == DENIED);
 	/* The other one is heard all the same. */
@@ -147,6 +145,22 @@ static void a_denial_denies_and_is_kept_with_its_reason(void)
 	       entry.reasons[1].answer == DECISION_ALLOW);
 	assert(scene_numbers(&scene)->n_denied == 1 && scene_numbers(&scene)->voices[3].n_after == 1 &&
 	       scene.n_news[GATE_DENIED] == 1);
+	scene_end(&scene);
+}
+
+static void a_path_of_another_mount_namespace_is_told_as_foreign(void)
+{
+	struct ask_request request;
+	struct scene scene;
+	pid_t pid;
+
+	scene_begin(&scene);
+	scene_add(&scene, 0, DECISION_ENFORCE, DECISION_FAIL_OPEN);
+	pid = scene_execute_elsewhere(scene_program);
+	request = scene_await(&scene, 0);
+	assert(request.flags & RINGFORT_REQUEST_FOREIGN_NS);
+	scene_answer(&scene, 0, request.id, RINGFORT_VERDICT_DENY);
+	assert(scene_outcome(&scene, pid) == DENIED && scene_last_entry(&scene).foreign_ns);
 	scene_end(&scene);
 }
 
@@ -288,18 +302,15 @@ static void the_deadline_decides_by_the_miss_mode(void)
 	}
 }
 
-/* In a session of its own, as that of a test may be the kernel's. */
 static pid_t somebody(void)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		setsid();
 		pause();
 		_exit(0);
 	}
-	while (getsid(pid) != pid)
-		usleep(100);
+	assert(pid > 0);
 	return pid;
 }
 
@@ -609,6 +620,7 @@ static void all(void)
 	no_more_are_ours_than_there_is_room_for();
 	our_opener_is_asked_about_by_each_group_and_counted_apart();
 	a_denial_denies_and_is_kept_with_its_reason();
+	a_path_of_another_mount_namespace_is_told_as_foreign();
 	all_must_have_allowed_before_it_runs();
 	of_several_the_last_one_alone_wakes_the_gate_and_the_others_are_heard_with_it();
 	who_is_missing_behind_the_last_is_wanted_and_wakes_the_gate_again();
