@@ -158,10 +158,13 @@ class Machine:
         return self.run("systemctl is-system-running", check=False).stdout.strip() in ("running", "degraded")
 
     def run(self, script, check=True, timeout=60):
-        """In a root shell inside, that waits for no longer than it may; in no session that is known there."""
+        """In a root shell inside, that waits for no longer than it may.
+
+        In a session of its own: its group of processes would be the test's, and a signal to it would reach outside.
+        """
         try:
             done = subprocess.run(["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-r", "-w", "--",
-                                   "/bin/bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
+                                   "/usr/bin/setsid", "-w", "/bin/bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
                                   text=True, errors="replace", timeout=timeout, preexec_fn=lib.die_with_us,
                                   env={"PATH": PATH, "LANG": "C.UTF-8"})
         except subprocess.TimeoutExpired:
