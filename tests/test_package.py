@@ -186,7 +186,7 @@ def guard_root(here, manner, **options):
     if not here.process:
         here.boot()
     # The gate of the case before may deny what a package is installed with.
-    here.run("systemctl stop ringfortd 2>/dev/null; dpkg -s ringfort >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive dpkg -i /debs/1/*.deb", timeout=120)
+    here.run("systemctl stop ringfortd 2>/dev/null; test -x /usr/sbin/ringfortd || DEBIAN_FRONTEND=noninteractive dpkg -i /debs/1/*.deb", timeout=120)
     require(os.stat(f"/proc/{here.leader}/root").st_dev != os.stat("/").st_dev, "its root is this machine's own")
     write_guarded_root(here, manner, **options)
     here.off()
