@@ -160,12 +160,13 @@ class Machine:
     def run(self, script, check=True, timeout=60):
         """In a root shell inside, that waits for no longer than it may.
 
-        In a session of its own: its group of processes would be the test's, and a signal to it would reach outside.
+        In a session that is not known inside, and a group of its own: the test's would hear its signals.
         """
         try:
             done = subprocess.run(["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-r", "-w", "--",
-                                   "/usr/bin/setsid", "-w", "/bin/bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
+                                   "/bin/bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
                                   text=True, errors="replace", timeout=timeout, preexec_fn=lib.die_with_us,
+                                  start_new_session=True,
                                   env={"PATH": PATH, "LANG": "C.UTF-8"})
         except subprocess.TimeoutExpired:
             raise lib.Failure(f"'{script}' hangs")
