@@ -29,6 +29,8 @@ int main(void)
 	int r;
 
 	if (ringfort_client_open(&client) < 0 ||
+	    /* A mode is told with the request; who hashes what is executed wants the file too. */
+	    ringfort_client_without_files(client, ringfort_client_authorizable(client)) < 0 ||
 	    ringfort_client_authorize(client, ringfort_client_authorizable(client)) < 0)
 		return 1;
 	wake.fd = ringfort_client_fd(client);

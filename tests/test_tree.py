@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 
+import guarded
 import lib
 from lib import case, equal, require
 from vendor import compile_, example, pkg_config
@@ -194,6 +195,20 @@ def example_runs():
         equal([found[0][k] for k in ("solution", "rule_id", "level", "matched")],
               ["example", "example-1", "high", {"file": victim}], "the finding")
         require(all(f["ringfort"]["file"]["path"].startswith("/dev/shm/") for f in daemon.findings()), "others")
+
+
+@case("docs/example-verdict.c runs as a solution, and denies what others may write to without being handed it")
+def example_verdict_runs():
+    lib.need_root()
+    scratch, act = guarded.Scratch(), "authorize: [process.exec]\n"
+    good, bad = scratch.program("good"), scratch.program("bad", 0o757)
+    solution = lib.Solution("example", example("example-verdict", lib.temporary("x")), events=["process.exec"],
+                            extra=act, operator=f"{act}mode: enforce\n")
+    with guarded.Guard([solution], scratch) as daemon:
+        lib.wait_until(lambda: (daemon.voice("example") or {}).get("acts"), 10, lambda: daemon.tail())
+        equal(guarded.outcome(good), guarded.RAN, "what root alone may write to")
+        equal(guarded.outcome(bad), guarded.DENIED, "what others may")
+        equal(daemon.voice("example")["without_files"], ["process.exec"], "acts without a file")
 
 
 HEADERS = ["client.h", "event.h", "finding.h", "verdict.h"]

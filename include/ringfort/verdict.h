@@ -76,10 +76,13 @@ struct ringfort_request {
 	uint32_t uid;         /* owner */
 	uint32_t gid;
 	int fd;               /* the file, read-only; the client's: closed once it is answered, and before */
-			      /* that when 64 later ones are held; -1: not handed over (too many are out). */
+			      /* that when 64 later ones are held; -1: not handed over (too many are out, */
+			      /* or ringfort_client_without_files()). */
 			      /* One open file for all who were asked: use pread(2) or mmap(2), not its offset. */
 	const char *path;     /* NUL-terminated, as the opener's mount has it; may be any bytes; */
 			      /* " (deleted)" at its end when the file has no name any more */
+	uint32_t links;       /* names that the file has; since 0.4 */
+	uint32_t reserved;
 };
 
 /** ringfort_client_authorizable() - mask (1u << act) of what the operator lets this solution decide */
@@ -92,6 +95,18 @@ uint32_t ringfort_client_authorizable(const struct ringfort_client *client);
  * Return: 0; -EACCES an act is not granted (nothing is changed); -EAGAIN the mailbox is full.
  */
 int ringfort_client_authorize(struct ringfort_client *client, uint32_t acts);
+
+/**
+ * ringfort_client_without_files() - be asked without the file
+ * @acts: mask, 1u << enum ringfort_act; replaces the last choice; 0, as at the start: with each file
+ *
+ * For who decides by what the request tells: name, owner, mode, size.  To hand a file over costs both sides some
+ * microseconds each time; and who is not given it cannot leak it.  It holds for requests that are made from then
+ * on.  What was remembered of this solution's answers is forgotten.  Since 0.4.
+ *
+ * Return: 0; -EAGAIN the mailbox is full, nothing is changed.
+ */
+int ringfort_client_without_files(struct ringfort_client *client, uint32_t acts);
 
 /**
  * ringfort_client_next_request() - the next request, without waiting

@@ -75,14 +75,6 @@ struct live_counts live_counts(const struct live *live)
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
-/* How many names the file has; 0 when it has none or cannot be asked. */
-static nlink_t count_links(const struct ringfort_request *request)
-{
-	struct stat status;
-
-	return request->fd >= 0 && !fstat(request->fd, &status) ? status.st_nlink : 0;
-}
-
 /*
  * May the gate give this answer again without asking, until the file changes?  Where the name had a
  * part in it, only if nobody but root can give the file another one without changing it: a new link
@@ -91,14 +83,14 @@ static nlink_t count_links(const struct ringfort_request *request)
  * hand when the event comes.
  */
 static bool may_be_remembered(const struct ringfort_request *request,
-			      const struct judgement *judgement, nlink_t n_links)
+			      const struct judgement *judgement)
 {
 	if (judgement_is_told(judgement) || request->flags & RINGFORT_REQUEST_FOREIGN_NS)
 		return false;
 	if (judgement->hashing != HASHING_NOT_NEEDED && judgement->hashing != HASHING_DONE)
 		return false;
 	return !judgement->by_name ||
-	       (request->uid == 0 && !(request->mode & (S_IWGRP | S_IWOTH)) && n_links == 1);
+	       (request->uid == 0 && !(request->mode & (S_IWGRP | S_IWOTH)) && request->links == 1);
 }
 
 static void note(struct live *live, const struct ringfort_request *request,
@@ -129,14 +121,13 @@ static int send(struct live *live)
 
 static int answer_one(struct live *live, const struct ringfort_request *request)
 {
-	nlink_t n_links = count_links(request);
 	struct subject subject = {
 		.path = request->path,
 		.fd = request->fd,
 		.size = request->file_size,
 		.mode = request->mode,
 		.uid = request->uid,
-		.nameless = path_is_nameless(request->path, n_links),
+		.nameless = path_is_nameless(request->path, request->links),
 		.foreign_ns = request->flags & RINGFORT_REQUEST_FOREIGN_NS,
 	};
 	struct judgement judgement = judge(live->policy, &subject);
@@ -148,7 +139,7 @@ static int answer_one(struct live *live, const struct ringfort_request *request)
 		note(live, request, &judgement);
 	live->pending.id = request->id;
 	live->pending.verdict = judgement.deny ? RINGFORT_VERDICT_DENY : RINGFORT_VERDICT_ALLOW;
-	live->pending.flags = may_be_remembered(request, &judgement, n_links) ?
+	live->pending.flags = may_be_remembered(request, &judgement) ?
 				      RINGFORT_ANSWER_REMEMBER : 0;
 	return send(live);
 }

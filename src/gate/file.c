@@ -46,6 +46,7 @@ int file_read(struct file *ret_file, int fd)
 	ret_file->mode = stx.stx_mode;
 	ret_file->uid = stx.stx_uid;
 	ret_file->gid = stx.stx_gid;
+	ret_file->links = stx.stx_nlink;
 	return 0;
 }
 

@@ -19,7 +19,7 @@ struct file {
 	uint64_t dev, ino, size;
 	int64_t ctime_ns;
 	uint64_t mount;  /* id of the mount that it was reached by */
-	uint32_t mode, uid, gid;
+	uint32_t mode, uid, gid, links;
 };
 
 struct file_path {

@@ -66,6 +66,7 @@ struct history_voice {
 	uint64_t n_wrong;    /* late, double, for another's request or for none, or no answer at all */
 	uint64_t n_self_harm; /* of its denials: of what the host needs, let through all the same */
 	uint32_t acts;       /* that it takes part in now */
+	uint32_t without_files; /* acts of which it does not want the file */
 	uint32_t mode;       /* enum decision_mode */
 	uint32_t miss;       /* enum decision_miss */
 	uint32_t demoted;    /* 1: its circuit breaker is open, it is not asked */

@@ -86,19 +86,24 @@ static void say(struct fixture *f, uint32_t kind, const void *data, size_t size)
 	assert(write(f->tell, "", 1) == 1);
 }
 
-static void authorize(struct fixture *f, uint32_t acts)
+static void authorize_without(struct fixture *f, uint32_t acts, uint32_t without_files)
 {
-	const struct ask_authorize wanted = { .acts = acts };
+	const struct ask_authorize wanted = { .acts = acts, .without_files = without_files };
 	struct ask_answer answer;
 
 	say(f, ASK_AUTHORIZE, &wanted, sizeof(wanted));
 	assert(voter_take(f->voter, &answer) == VOTER_CHANGED);
 }
 
+static void authorize(struct fixture *f, uint32_t acts)
+{
+	authorize_without(f, acts, 0);
+}
+
 static int ask(struct fixture *f, uint64_t id, int fd)
 {
 	static struct file_path path = { .length = 6, .text = "/bin/x" };
-	static const struct file file = { .dev = 1, .ino = 2, .size = 3, .ctime_ns = -4, .mode = S_IFREG, .uid = 7, .gid = 8 };
+	static const struct file file = { .dev = 1, .ino = 2, .size = 3, .ctime_ns = -4, .mode = S_IFREG, .uid = 7, .gid = 8, .links = 9 };
 
 	return voter_ask(f->voter, &(struct voter_question){ .id = id, .deadline_ns = 99, .pid = 4, .fd = fd,
 							     .file = &file, .path = &path });
@@ -129,12 +134,36 @@ static void a_question_arrives_whole_with_its_file_and_wakes(void)
 	request = message.data;
 	assert(message.size == sizeof(*request) + 6 && memcmp(request + 1, "/bin/x", 6) == 0);
 	assert(request->id == 77 && request->deadline_ns == 99 && request->dev == 1 && request->ino == 2 && request->file_size == 3);
-	assert(request->ctime_ns == -4 && request->pid == 4 && request->uid == 7 && request->gid == 8);
+	assert(request->ctime_ns == -4 && request->pid == 4 && request->uid == 7 && request->gid == 8 && request->links == 9);
 	assert(request->flags == ASK_REQUEST_HAS_FILE);
 	assert(recvmsg(f.files, &packet, 0) == sizeof(id) && id == 77);
 	memcpy(&sent, CMSG_DATA(CMSG_FIRSTHDR(&packet)), sizeof(sent));
 	assert(fstat(fd, &one) == 0 && fstat(sent, &other) == 0 && one.st_ino == other.st_ino);
 	close(sent);
+	close(fd);
+	teardown(&f);
+}
+
+static uint32_t flags_of_next(struct fixture *f)
+{
+	struct mailbox_message message;
+
+	assert(mailbox_take(f->requests, &message) == 1);
+	return ((const struct ask_request *)message.data)->flags;
+}
+
+static void who_wants_no_file_is_sent_none(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct fixture f;
+	uint64_t id;
+
+	setup(&f);
+	authorize_without(&f, EXEC, EXEC);
+	assert(ask(&f, 1, fd) == 0 && flags_of_next(&f) == 0);
+	assert(recv(f.files, &id, sizeof(id), MSG_DONTWAIT) < 0 && errno == EAGAIN);
+	authorize_without(&f, EXEC, ~EXEC);
+	assert(ask(&f, 2, fd) == 0 && flags_of_next(&f) == ASK_REQUEST_HAS_FILE);
 	close(fd);
 	teardown(&f);
 }
@@ -228,7 +257,7 @@ static void what_it_takes_part_in_is_known_to_the_next_gate_and_not_of_its_next_
 	struct fixture f;
 
 	setup(&f);
-	authorize(&f, EXEC);
+	authorize_without(&f, EXEC, EXEC);
 	kept = f.numbers;
 	teardown(&f);
 	for (uint32_t run = 1; run <= 2; run++) {
@@ -240,6 +269,7 @@ static void what_it_takes_part_in_is_known_to_the_next_gate_and_not_of_its_next_
 		assert(mailbox_create(&channel.requests) == 0 && mailbox_create(&channel.answers) == 0);
 		assert(voter_open(&voter, &terms, &channel, &numbers) == 0);
 		assert(voter_takes_part(voter, RINGFORT_ACT_EXEC) == (run == 1));
+		assert(numbers.without_files == (run == 1 ? EXEC : 0));
 		voter_close(voter);
 	}
 }
@@ -464,6 +494,7 @@ int main(void)
 	/* As the roles do. */
 	signal(SIGPIPE, SIG_IGN);
 	a_question_arrives_whole_with_its_file_and_wakes();
+	who_wants_no_file_is_sent_none();
 	files_that_nobody_takes_are_not_sent_and_nobody_waits();
 	a_mailbox_that_nobody_reads_is_full_at_some_time();
 	a_solution_that_has_ended_is_no_fault_of_the_gate();

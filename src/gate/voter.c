@@ -50,6 +50,7 @@ int voter_open(struct voter **ret_voter, const struct voter_terms *terms, struct
 		return r;
 	/* It has said so to an earlier gate, and knows of no other. */
 	numbers->acts = numbers->run == terms->run ? numbers->acts & terms->granted : 0;
+	numbers->without_files = numbers->run == terms->run ? numbers->without_files : 0;
 	numbers->run = terms->run;
 	numbers->mode = terms->mode;
 	numbers->miss = terms->miss;
@@ -106,12 +107,13 @@ int voter_ask(struct voter *voter, const struct voter_question *question)
 		.id = question->id, .deadline_ns = question->deadline_ns, .act = question->act,
 		.pid = question->pid, .flags = question->flags, .dev = file->dev, .ino = file->ino,
 		.file_size = file->size, .ctime_ns = file->ctime_ns, .mode = file->mode, .uid = file->uid,
-		.gid = file->gid,
+		.gid = file->gid, .links = file->links,
 	};
+	bool wants_file = question->fd >= 0 && !(voter->numbers->without_files & 1u << question->act);
 	int r;
 
 	/* First: when the request is seen, the file is there. */
-	if (question->fd >= 0 && send_file(voter->channel.files, question->id, question->fd))
+	if (wants_file && send_file(voter->channel.files, question->id, question->fd))
 		request.flags |= ASK_REQUEST_HAS_FILE;
 	r = mailbox_put(voter->requests, ASK_REQUEST, &request, sizeof(request), question->path->text,
 			question->path->length);
@@ -168,6 +170,7 @@ static int authorize(struct voter *voter, const struct mailbox_message *message)
 	if (message->size != sizeof(*wanted))
 		return -EBADMSG;
 	voter->numbers->acts = wanted->acts & voter->terms.granted & ALL_ACTS;
+	voter->numbers->without_files = wanted->without_files & ALL_ACTS;
 	voter->generation++;
 	return VOTER_CHANGED;
 }

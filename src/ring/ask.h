@@ -55,7 +55,7 @@ struct ask_request {
 	uint32_t act;
 	uint32_t pid;
 	uint32_t flags; /* RINGFORT_REQUEST_*, ASK_REQUEST_HAS_FILE */
-	uint32_t mode, uid, gid;
+	uint32_t mode, uid, gid, links;
 };
 
 struct ask_answer {
@@ -66,7 +66,7 @@ struct ask_answer {
 
 struct ask_authorize {
 	uint32_t acts;
-	uint32_t reserved;
+	uint32_t without_files; /* acts of which it does not want the file */
 };
 
 /* struct ringfort_net_rule without its size; ask_net_rule_sound() says which bytes are one. */

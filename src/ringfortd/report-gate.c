@@ -158,9 +158,9 @@ void report_verdict(struct json *json, const struct history *history, const stru
 	json_end_object(json);
 }
 
-static void report_acts(struct json *json, uint32_t mask)
+static void report_acts(struct json *json, const char *name, uint32_t mask)
 {
-	json_name(json, "acts");
+	json_name(json, name);
 	json_begin_array(json);
 	for (uint32_t act = 0; act < _RINGFORT_ACT_N; act++)
 		if (mask & 1u << act)
@@ -173,7 +173,8 @@ static void report_voice(struct json *json, const struct history_voice *voice, u
 {
 	json_begin_object(json);
 	name_solution(json, "name", slot, names);
-	report_acts(json, voice->acts);
+	report_acts(json, "acts", voice->acts);
+	report_acts(json, "without_files", voice->without_files);
 	json_name_string(json, "mode", or_unknown(decision_mode_name(voice->mode)));
 	json_name_string(json, "miss", or_unknown(decision_miss_name(voice->miss)));
 	json_name_bool(json, "demoted", voice->demoted);

@@ -216,6 +216,7 @@ static struct history_numbers some_numbers(void)
 		.voices[1] = { .n_asked = 15, .n_allowed = 7, .n_denied = 4, .n_late = 2, .n_full = 1, .n_gone = 1,
 			       .n_after = 3, .n_wrong = 13, .n_self_harm = 2, .n_net_rules = 14, .n_net_denied = 15,
 			       .n_net_shadow = 16, .n_net_refused = 17, .n_shown = 18, .n_unshown = 19, .acts = 1u << RINGFORT_ACT_EXEC | 1u << RINGFORT_ACT_OPEN,
+			       .without_files = 1u << RINGFORT_ACT_OPEN,
 			       .miss = DECISION_FAIL_CLOSED, .demoted = 1 },
 	};
 }
@@ -236,7 +237,7 @@ static void the_numbers_of_the_gate_are_told_with_those_who_take_part(void)
 	       "\"elsewhere\":{\"policy\":\"unknown\",\"seen\":0,\"killed\":0,\"stopped\":0,\"denied\":0,\"unjudged\":0},"
 	       "\"can_kill\":true,\"can_stop\":false},\"unanswered\":5,\"net_untold\":21,\"pending\":6,\"holding\":24,"
 	       "\"restarts\":8,\"since\":\"2024-07-19T04:09:00.000000042Z\",\"solutions\":["
-	       "{\"name\":\"yara\",\"acts\":[\"process.exec\",\"file.open\"],\"mode\":\"enforce\","
+	       "{\"name\":\"yara\",\"acts\":[\"process.exec\",\"file.open\"],\"without_files\":[\"file.open\"],\"mode\":\"enforce\","
 	       "\"miss\":\"fail-closed\",\"demoted\":true,\"asked\":15,\"allowed\":7,\"denied\":4,\"late\":2,"
 	       "\"full\":1,\"gone\":1,\"after\":3,\"wrong\":13,\"self_harm\":2,\"shown\":18,\"unshown\":19,\"net_rules\":14,\"net_denied\":15,"
 	       "\"net_shadow\":16,\"net_refused\":17}]}");

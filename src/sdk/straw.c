@@ -54,6 +54,7 @@ void straw_put_request(struct straw *f, uint64_t id, uint32_t flags)
 		.mode = S_IFREG | 0755,
 		.uid = 16,
 		.gid = 17,
+		.links = 18,
 	};
 
 	assert(mailbox_put(f->requests, ASK_REQUEST, &request, sizeof(request), "/bin/x", 6) == 0);

@@ -117,6 +117,34 @@ static void what_is_not_granted_is_refused_and_changes_nothing(void)
 	straw_teardown(&f);
 }
 
+static void expect_authorized(struct straw *f, uint32_t acts, uint32_t without_files)
+{
+	const struct ask_authorize *said = straw_hear(f, ASK_AUTHORIZE).data;
+
+	assert(said->acts == acts && said->without_files == without_files);
+}
+
+static void which_acts_come_without_a_file_is_told_with_every_choice(void)
+{
+	struct mailbox_message message;
+	struct straw f;
+
+	straw_setup(&f, EXEC | OPEN);
+	/* Of nothing that it is asked about there is nothing to tell. */
+	assert(ringfort_client_without_files(f.client, EXEC) == 0 && mailbox_take(f.answers, &message) == 0);
+	assert(ringfort_client_authorize(f.client, EXEC | OPEN) == 0);
+	expect_authorized(&f, EXEC | OPEN, EXEC);
+	assert(ringfort_client_without_files(f.client, OPEN) == 0);
+	expect_authorized(&f, EXEC | OPEN, OPEN);
+	assert(ringfort_client_authorize(f.client, OPEN) == 0);
+	expect_authorized(&f, OPEN, OPEN);
+	/* What is so already need not be forgotten for. */
+	assert(ringfort_client_without_files(f.client, OPEN) == 0 && mailbox_take(f.answers, &message) == 0);
+	assert(ringfort_client_without_files(f.client, 0) == 0);
+	expect_authorized(&f, OPEN, 0);
+	straw_teardown(&f);
+}
+
 static void a_variable_that_names_no_descriptors_is_refused(void)
 {
 	static const char *const texts[] = { "", "1,2,3", "900,901,902,903,1" };
@@ -175,7 +203,7 @@ static void a_request_arrives_as_it_was_asked_and_its_answer_as_it_was_given(voi
 	assert(request.id == 5 && request.deadline_ns == 1005 && request.pid == 15);
 	assert(request.dev == 11 && request.ino == 12 && request.file_size == 13);
 	assert(request.ctime_ns == -14 && request.mode == (S_IFREG | 0755));
-	assert(request.uid == 16 && request.gid == 17 && request.fd == -1);
+	assert(request.uid == 16 && request.gid == 17 && request.links == 18 && request.fd == -1);
 	assert(request.flags == RINGFORT_REQUEST_FOREIGN_NS);
 	assert(strcmp(request.path, "/bin/x") == 0);
 	assert(ringfort_client_answer(f.client, 5, _RINGFORT_VERDICT_N, 0) == -EINVAL);
@@ -491,6 +519,7 @@ int main(void)
 	where_nothing_is_granted_nothing_can_be_authorized();
 	who_decides_and_reads_no_events_has_begun_all_the_same();
 	what_is_not_granted_is_refused_and_changes_nothing();
+	which_acts_come_without_a_file_is_told_with_every_choice();
 	a_variable_that_names_no_descriptors_is_refused();
 	no_descriptor_is_left_to_a_program_that_is_executed();
 	a_request_arrives_as_it_was_asked_and_its_answer_as_it_was_given();

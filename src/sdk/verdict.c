@@ -28,6 +28,7 @@ struct requests {
 	uint32_t granted;
 	uint32_t net_granted;
 	uint32_t acts; /* that we asked for */
+	uint32_t without_files;
 	uint32_t n_held;
 	struct held_file held[MAX_HELD]; /* of what is not answered yet; the oldest first */
 	uint64_t position; /* of what was taken last */
@@ -216,6 +217,7 @@ static bool read_request(struct requests *requests, const struct mailbox_message
 		.mode = ask->mode,
 		.uid = ask->uid,
 		.gid = ask->gid,
+		.links = ask->links,
 		.fd = fd,
 		.path = requests->path,
 	};
@@ -287,20 +289,22 @@ _public_ uint32_t ringfort_client_authorizable(const struct ringfort_client *cli
 	return client->requests ? client->requests->granted : 0;
 }
 
-static int authorize(struct requests *requests, uint32_t acts)
+static int authorize(struct requests *requests, uint32_t acts, uint32_t without_files)
 {
-	const struct ask_authorize message = { .acts = acts };
+	const struct ask_authorize message = { .acts = acts, .without_files = without_files };
 	int r = requests_tell(requests, ASK_AUTHORIZE, &message, sizeof(message));
 
-	if (r == 0)
+	if (r == 0) {
 		requests->acts = acts;
+		requests->without_files = without_files;
+	}
 	return r;
 }
 
 /* The gate then forgets what it remembered of us. */
 int requests_renew(struct requests *requests)
 {
-	return requests && requests->acts ? authorize(requests, requests->acts) : 0;
+	return requests && requests->acts ? authorize(requests, requests->acts, requests->without_files) : 0;
 }
 
 _public_ int ringfort_client_authorize(struct ringfort_client *client, uint32_t acts)
@@ -314,7 +318,19 @@ _public_ int ringfort_client_authorize(struct ringfort_client *client, uint32_t 
 		r = ringfort_client_subscribe(client, 0);
 	if (r < 0)
 		return r;
-	return client->requests ? authorize(client->requests, acts) : 0;
+	return client->requests ? authorize(client->requests, acts, client->requests->without_files) : 0;
+}
+
+_public_ int ringfort_client_without_files(struct ringfort_client *client, uint32_t acts)
+{
+	struct requests *requests = client->requests;
+
+	if (!requests || acts == requests->without_files)
+		return 0;
+	if (requests->acts)
+		return authorize(requests, requests->acts, acts);
+	requests->without_files = acts;
+	return 0;
 }
 
 static int take(struct requests *requests, struct mailbox_message *ret_message)
