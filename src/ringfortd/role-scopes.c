@@ -25,13 +25,13 @@
 #include "host/scopes.h"
 #include "ringfortd/drop.h"
 #include "ringfortd/message.h"
+#include "ringfortd/scope-folders.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,16 +54,6 @@
 #define MOVED_MS 20 /* between the two events of one move, when they are not read together */
 #define NEWS (IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK)
 
-/* A folder that is watched. */
-struct folder {
-	int watch;
-	uint32_t scope;
-	uint32_t round; /* of walks: in which it was found last */
-	uint64_t dev, ino;
-	char *path; /* below the scope; "" for itself */
-	struct file_handle *handle; /* NULL: its file system has none */
-};
-
 /* One that was moved, from here; where to may follow. */
 struct moved {
 	uint32_t cookie; /* 0: none */
@@ -83,9 +73,8 @@ struct root {
 struct walker {
 	const struct config *config;
 	int gate_fd, inotify;
-	void *folders; /* a tree by watch */
-	uint32_t round;
-	uint32_t n_folders, n_looks;
+	struct scope_folders folders;
+	uint32_t round, n_looks;
 	uint64_t looked_ms;
 	struct moved moved;
 	char path[PATH_MAX]; /* where a walk is, below the scope */
@@ -141,85 +130,6 @@ static void complain(struct walker *walker, uint32_t scope, const char *why)
 
 /* ---- folders ------------------------------------------------------------------------------------ */
 
-static int compare(const void *a, const void *b)
-{
-	const struct folder *one = a, *other = b;
-
-	return one->watch < other->watch ? -1 : one->watch > other->watch;
-}
-
-static struct folder *find(struct walker *walker, int watch)
-{
-	const struct folder wanted = { .watch = watch };
-	struct folder **found = tfind(&wanted, &walker->folders, compare);
-
-	return found ? *found : NULL;
-}
-
-static void forget(struct walker *walker, int watch)
-{
-	struct folder *folder = find(walker, watch);
-
-	if (!folder)
-		return;
-	tdelete(folder, &walker->folders, compare);
-	walker->n_folders--;
-	free(folder->path);
-	free(folder->handle);
-	free(folder);
-}
-
-/* What the kernel finds it by, wherever it is moved to; NULL: there is none, or no memory. */
-static struct file_handle *handle_of(int fd)
-{
-	_cleanup_(freep) struct file_handle *handle = malloc(sizeof(*handle) + MAX_HANDLE_SZ);
-	struct file_handle *fits;
-	int mount;
-
-	if (!handle)
-		return NULL;
-	handle->handle_bytes = MAX_HANDLE_SZ;
-	if (name_to_handle_at(fd, "", handle, &mount, AT_EMPTY_PATH) < 0)
-		return NULL;
-	fits = malloc(sizeof(*fits) + handle->handle_bytes);
-	if (fits)
-		memcpy(fits, handle, sizeof(*fits) + handle->handle_bytes);
-	return fits;
-}
-
-/* One that was moved is known already, by another path. */
-static int remember(struct walker *walker, int watch, uint32_t scope, const char *path, int fd)
-{
-	_cleanup_(freep) char *copy = strdup(path);
-	struct folder *folder = find(walker, watch);
-	struct stat st;
-
-	if (!copy)
-		return -ENOMEM;
-	if (!folder) {
-		folder = calloc(1, sizeof(*folder));
-		if (!folder)
-			return -ENOMEM;
-		folder->watch = watch;
-		folder->handle = handle_of(fd);
-		if (fstat(fd, &st) == 0) {
-			folder->dev = st.st_dev;
-			folder->ino = st.st_ino;
-		}
-		if (!tsearch(folder, &walker->folders, compare)) {
-			free(folder->handle);
-			free(folder);
-			return -ENOMEM;
-		}
-		walker->n_folders++;
-	}
-	free(folder->path);
-	folder->path = take_ptr(copy);
-	folder->scope = scope;
-	folder->round = walker->round;
-	return 0;
-}
-
 static int watch_folder(struct walker *walker, uint32_t scope, int fd)
 {
 	char name[32];
@@ -227,7 +137,7 @@ static int watch_folder(struct walker *walker, uint32_t scope, int fd)
 
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	watch = inotify_add_watch(walker->inotify, name, NEWS);
-	return watch < 0 ? -errno : remember(walker, watch, scope, walker->path, fd);
+	return watch < 0 ? -errno : scope_folders_keep(&walker->folders, watch, scope, walker->round, walker->path, fd);
 }
 
 static int mount_of(int fd, uint64_t *ret_mount)
@@ -345,81 +255,64 @@ static void walk(struct walker *walker, uint32_t scope, int fd)
 
 /* ---- those that left ------------------------------------------------------------------------------ */
 
-/* Which folders are looked for, and those found. */
+/* Which folders are looked for. */
 struct search {
 	const struct walker *walker;
 	uint32_t scope;
 	enum { SEARCH_BELOW, SEARCH_NOT_FOUND, SEARCH_SOME } what;
 	const char *path; /* this and all below it */
-	int *watches;
-	size_t n;
 };
 
-static bool is_wanted(const struct search *search, const struct folder *folder)
+static bool is_below(const char *path, const char *folder)
 {
+	size_t length = strlen(folder);
+
+	return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+static bool is_wanted(void *userdata, const struct scope_folder *folder)
+{
+	const struct search *search = userdata;
 	const struct walker *walker = search->walker;
-	size_t length;
+	uint32_t n_parts = walker->folders.n / FOLDERS_A_LOOK + 1;
 
 	if (folder->scope != search->scope)
 		return false;
 	if (search->what == SEARCH_NOT_FOUND)
 		return folder->round != walker->round;
 	if (search->what == SEARCH_SOME)
-		return (uint32_t)folder->watch % (walker->n_folders / FOLDERS_A_LOOK + 1) ==
-		       walker->n_looks % (walker->n_folders / FOLDERS_A_LOOK + 1);
-	length = strlen(search->path);
-	return strncmp(folder->path, search->path, length) == 0 &&
-	       (folder->path[length] == '/' || folder->path[length] == '\0');
-}
-
-static void each_folder(const void *node, VISIT visit, void *userdata)
-{
-	const struct folder *folder = *(struct folder *const *)node;
-	struct search *search = userdata;
-	int *more;
-
-	if ((visit != postorder && visit != leaf) || !is_wanted(search, folder))
-		return;
-	more = realloc(search->watches, (search->n + 1) * sizeof(*more));
-	if (!more)
-		return;
-	search->watches = more;
-	search->watches[search->n++] = folder->watch;
+		return (uint32_t)folder->watch % n_parts == walker->n_looks % n_parts;
+	return is_below(folder->path, search->path);
 }
 
 /* Wherever it is now.  `root`: any descriptor on its file system. */
-static void tell_known(struct walker *walker, int root, const struct folder *folder, enum message_kind kind)
+static void tell_known(struct walker *walker, int root, int watch, enum message_kind kind)
 {
-	static struct message message;
-	_cleanup_(closep) int fd = -1;
-	struct stat st;
+	const struct scope_folder *folder = scope_folders_find(&walker->folders, watch);
+	const struct message message = { .kind = kind, .value = { folder->scope } };
+	_cleanup_(closep) int fd = scope_folder_open(folder, root);
 
-	if (folder->handle)
-		fd = open_by_handle_at(root, folder->handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	message.kind = kind;
-	message.value[0] = folder->scope;
-	/* On another file system, in the same place now, a handle may be another's. */
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == folder->dev && st.st_ino == folder->ino)
+	if (fd >= 0)
 		tell(walker, &message, fd);
 }
 
 static void leave(struct walker *walker, int root, int watch)
 {
-	tell_known(walker, root, find(walker, watch), MESSAGE_SCOPE_LEFT);
+	tell_known(walker, root, watch, MESSAGE_SCOPE_LEFT);
 	/* Its path may be another's next. */
 	inotify_rm_watch(walker->inotify, watch);
-	forget(walker, watch);
+	scope_folders_forget(&walker->folders, watch);
 }
 
 static void leave_all(struct walker *walker, uint32_t scope, int root, const char *path)
 {
 	struct search search = { .walker = walker, .scope = scope, .path = path,
 				 .what = path ? SEARCH_BELOW : SEARCH_NOT_FOUND };
+	_cleanup_(freep) int *watches = NULL;
+	size_t n = scope_folders_select(&walker->folders, is_wanted, &search, &watches);
 
-	twalk_r(walker->folders, each_folder, &search);
-	for (size_t i = 0; i < search.n && !walker->ended; i++)
-		leave(walker, root, search.watches[i]);
-	free(search.watches);
+	for (size_t i = 0; i < n && !walker->ended; i++)
+		leave(walker, root, watches[i]);
 }
 
 /* ---- marks that were taken away --------------------------------------------------------------------- */
@@ -428,12 +321,12 @@ static void tell_still(struct walker *walker, uint32_t scope, int root)
 {
 	const struct message still = { .kind = MESSAGE_SCOPE_STILL, .value = { scope } };
 	struct search search = { .walker = walker, .scope = scope, .what = SEARCH_SOME };
+	_cleanup_(freep) int *watches = NULL;
+	size_t n = scope_folders_select(&walker->folders, is_wanted, &search, &watches);
 
 	tell(walker, &still, root);
-	twalk_r(walker->folders, each_folder, &search);
-	for (size_t i = 0; i < search.n && !walker->ended; i++)
-		tell_known(walker, root, find(walker, search.watches[i]), MESSAGE_SCOPE_STILL);
-	free(search.watches);
+	for (size_t i = 0; i < n && !walker->ended; i++)
+		tell_known(walker, root, watches[i], MESSAGE_SCOPE_STILL);
 }
 
 /* ---- scopes ------------------------------------------------------------------------------------ */
@@ -560,7 +453,7 @@ static void look_everywhere(struct walker *walker, bool again)
 /* ---- news --------------------------------------------------------------------------------------- */
 
 /* A folder of which we heard.  -1: its scope is another's place now, it will be walked anew. */
-static int open_known(struct walker *walker, const struct folder *folder)
+static int open_known(struct walker *walker, const struct scope_folder *folder)
 {
 	_cleanup_(closep) int root = -1;
 	const char *why;
@@ -590,7 +483,7 @@ static void settle(struct walker *walker)
 		leave_all(walker, moved->scope, root, moved->path);
 }
 
-static void move(struct walker *walker, const struct folder *from, const struct inotify_event *event)
+static void move(struct walker *walker, const struct scope_folder *from, const struct inotify_event *event)
 {
 	struct moved *moved = &walker->moved;
 
@@ -604,13 +497,13 @@ static void move(struct walker *walker, const struct folder *from, const struct 
 
 static void take(struct walker *walker, const struct inotify_event *event)
 {
-	const struct folder *folder = find(walker, event->wd);
+	const struct scope_folder *folder = scope_folders_find(&walker->folders, event->wd);
 	_cleanup_(closep) int parent = -1;
 	uint32_t scope;
 	bool was_whole;
 
 	if (event->mask & IN_IGNORED) {
-		forget(walker, event->wd);
+		scope_folders_forget(&walker->folders, event->wd);
 		return;
 	}
 	if (!folder || !(event->mask & IN_ISDIR) || !event->len)
@@ -620,7 +513,7 @@ static void take(struct walker *walker, const struct inotify_event *event)
 		walker->moved.cookie = 0;
 	settle(walker);
 	/* It may have been in what has left. */
-	folder = find(walker, event->wd);
+	folder = scope_folders_find(&walker->folders, event->wd);
 	if (!folder)
 		return;
 	if (event->mask & IN_MOVED_FROM) {
