@@ -201,7 +201,7 @@ class Witness:
 
 @case("decisions while solutions are late or killed, the gate is killed and files change: none wrong, lost or stale")
 def under_faults():
-    count, seconds = (1000000, 1300) if lib.LONG else (20000, 60)
+    count, seconds = (1000000, 2500) if lib.LONG else (20000, 60)
     memory, disk = Scratch(), Scratch("ext4")
     bad = memory.script("probe", "#!/bin/sh\n!")
     judges = [judge("right", "remember-byte=!"), judge("moody", "moody=4000"), judge("frail", "remember")]
