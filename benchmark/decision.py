@@ -57,9 +57,7 @@ class Latencies:
 
 
 def ask(build, scratch, n, cpu):
-    # A session of its own: who is in none is taken for a helper of the kernel.
-    answer = subprocess.run([f"{build}/benchmark/latency", scratch.program, str(n), str(cpu)],
-                            capture_output=True, text=True, start_new_session=True)
+    answer = subprocess.run([f"{build}/benchmark/latency", scratch.program, str(n), str(cpu)], capture_output=True, text=True)
     if answer.returncode:
         raise SystemExit(f"bench: latency: {answer.stderr}")
     return json.loads(answer.stdout)
