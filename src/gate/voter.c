@@ -135,8 +135,6 @@ void voter_want(struct voter *voter, uint64_t id)
 		return;
 	voter->wanted = id;
 	mailbox_want(voter->answers, id);
-	/* It writes before it looks; so do we. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 bool voter_has_room(const struct voter *voter)

@@ -146,6 +146,8 @@ struct mailbox_progress *mailbox_progress_now(struct mailbox_writer *writer)
 
 uint64_t mailbox_wanted(const struct mailbox_writer *writer)
 {
+	/* Behind what was put: the processor would let the load go first. */
+	atomic_thread_fence(memory_order_seq_cst);
 	return atomic_load_explicit(&writer->shared->wanted, memory_order_acquire);
 }
 
@@ -257,4 +259,6 @@ mailbox_read_progress(const struct mailbox_reader *reader, struct mailbox_progre
 void mailbox_want(struct mailbox_reader *reader, uint64_t wanted)
 {
 	atomic_store_explicit(&reader->shared->wanted, wanted, memory_order_release);
+	/* Before what is taken next. */
+	atomic_thread_fence(memory_order_seq_cst);
 }

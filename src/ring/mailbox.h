@@ -67,7 +67,9 @@ struct mailbox_progress *mailbox_progress_now(struct mailbox_writer *writer);
 /**
  * mailbox_wanted() - the number that the reader left for us
  *
- * From a solution to the daemon: the generation of the content that it wants loaded.
+ * From a solution to the daemon: the generation of the content that it wants loaded.  To the gate: up to which
+ * question answers shall wake it.  Looked at behind mailbox_put(): either we see the number here, or the reader,
+ * who looks for messages behind mailbox_want(), sees the message.
  */
 uint64_t mailbox_wanted(const struct mailbox_writer *writer);
 
@@ -112,7 +114,7 @@ uint64_t mailbox_left(const struct mailbox_reader *reader);
 void mailbox_read_progress(const struct mailbox_reader *reader,
 			   struct mailbox_progress *ret_progress);
 
-/** mailbox_want() - leave a number for the writer, who looks at it when it likes */
+/** mailbox_want() - leave a number for the writer, who looks at it when it likes; see mailbox_wanted() */
 void mailbox_want(struct mailbox_reader *reader, uint64_t wanted);
 
 #endif

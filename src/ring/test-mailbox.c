@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -226,6 +228,63 @@ static void a_finding_survives_the_way_and_no_shorter_one_does(void)
 	assert(finding_encode(&finding, bytes) == -EINVAL);
 }
 
+/* ---- who looks behind what he wrote ------------------------------------------------------------- */
+
+#define ROUNDS 200000u
+#define TURNS 2000 /* until we think that the other one has no processor */
+
+/* Both begin a round at once: each says which one he is in, and waits for the other. */
+struct meeting {
+	struct fixture f;
+	_Atomic uint32_t reader, writer;
+	uint64_t seen[ROUNDS]; /* by the writer, of each round; filled before its end */
+};
+
+static void meet(_Atomic uint32_t *ours, _Atomic uint32_t *theirs, uint32_t round)
+{
+	atomic_store(ours, round);
+	for (uint32_t i = 1; atomic_load(theirs) < round; i++)
+		if (i % TURNS == 0)
+			sched_yield();
+}
+
+static void *put_and_look(void *userdata)
+{
+	struct meeting *meeting = userdata;
+
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		meet(&meeting->writer, &meeting->reader, 2 * i + 1);
+		assert(mailbox_put(meeting->f.writer, 1, "", 1, NULL, 0) == 0);
+		meeting->seen[i] = mailbox_wanted(meeting->f.writer);
+		meet(&meeting->writer, &meeting->reader, 2 * i + 2);
+	}
+	return NULL;
+}
+
+static void either_the_writer_sees_what_is_wanted_or_the_reader_the_message(void)
+{
+	struct meeting *meeting = calloc(1, sizeof(*meeting));
+	struct mailbox_message message;
+	pthread_t thread;
+
+	assert(meeting);
+	setup(&meeting->f);
+	assert(pthread_create(&thread, NULL, put_and_look, meeting) == 0);
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		bool taken;
+
+		meet(&meeting->reader, &meeting->writer, 2 * i + 1);
+		mailbox_want(meeting->f.reader, i + 1);
+		taken = mailbox_take(meeting->f.reader, &message) == 1;
+		meet(&meeting->reader, &meeting->writer, 2 * i + 2);
+		assert(taken || meeting->seen[i] == i + 1);
+		assert(taken || mailbox_take(meeting->f.reader, &message) == 1);
+	}
+	assert(pthread_join(thread, NULL) == 0);
+	teardown(&meeting->f);
+	free(meeting);
+}
+
 int main(void)
 {
 	messages_arrive_in_order_and_whole();
@@ -236,5 +295,6 @@ int main(void)
 	a_message_larger_than_the_reader_has_room_for_is_refused();
 	a_hole_punched_by_the_solution_is_only_zeros();
 	a_finding_survives_the_way_and_no_shorter_one_does();
+	either_the_writer_sees_what_is_wanted_or_the_reader_the_message();
 	return 0;
 }

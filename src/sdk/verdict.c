@@ -258,15 +258,11 @@ static int give_back(struct requests *requests, uint64_t id)
 	return wake_gate(requests);
 }
 
-/*
- * The gate hears it with the others'.  Our answer is in the mailbox before we look whether it is wanted, and the
- * gate says that before it looks there: one of us sees the other.
- */
+/* The gate hears it with the others'.  Our answer is in the mailbox already: if it is wanted, one of us sees the other. */
 static bool may_stay_quiet(const struct requests *requests, const struct ask_answer *answer)
 {
 	if (!(answer->id & ASK_QUIET) || answer->verdict != RINGFORT_VERDICT_ALLOW)
 		return false;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return (answer->id & ~ASK_QUIET) > mailbox_wanted(requests->answers);
 }
 
