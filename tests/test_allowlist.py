@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Allowlist - the bundled solution in its sandbox: what it says in its first moments, and what it knows of packages."""
 
+import hashlib
 import os
 import threading
 import time
@@ -16,17 +17,17 @@ def denying(path):
 
 
 class Attempts:
-    """Executes a file that will be denied, fifty times a second, from before a solution begins until it is told to stop."""
+    """Executes a file, fifty times a second or with another pause, until it is told to stop."""
 
-    def __init__(self, path):
-        self.path, self.results, self.stopped = path, [], False
+    def __init__(self, path, pause_s=0.02):
+        self.path, self.pause_s, self.results, self.stopped = path, pause_s, [], False
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
     def run(self):
         while not self.stopped:
             self.results.append(outcome(self.path))
-            time.sleep(0.02)
+            time.sleep(self.pause_s)
 
     def denied(self):
         return self.results.count(DENIED)
@@ -122,6 +123,29 @@ def unreadable_lists():
         equal(outcome(program), RAN, "program")
         said = daemon.solution("allowlist")["said"]
         require("nothing is denied by default" in said and "cannot be read" in said, said)
+
+
+@case("a policy that reads no files is handed none; changed under load for one that does, and back, it denies nobody wrongly")
+def with_and_without_files():
+    scratch = Scratch()
+    good, bad = scratch.program("good"), scratch.script("bad", "#!/bin/sh\n")
+    with open(good, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    rules = [f"{{id: name, action: allow, path: {good}}}", f"{{id: hash, action: allow, sha256: {digest}}}"]
+    policies = [f"mode: lockdown\nrules:\n  - {rule}\n" for rule in rules]
+    folder = content(policy_yaml=policies[0])
+    with Watch([Bundled("allowlist", folder)], scratch) as daemon:
+        equal((outcome(good), outcome(bad)), (RAN, DENIED), "by its name")
+        equal(daemon.voice("allowlist")["without_files"], ["process.exec"], "acts without files")
+        storms = [Attempts(good, 0) for _ in range(3)]
+        for n in range(1, 21):
+            with open(f"{folder}/policy.yaml", "w") as file:
+                file.write(policies[n % 2])
+            equal(daemon.cli("reload", "allowlist").returncode, 0, "reload")
+        equal(sum(storm.stop() for storm in storms), 0, "denied of what both allow")
+        equal((outcome(good), outcome(bad)), (RAN, DENIED), "by its name again")
+        equal(daemon.voice("allowlist")["without_files"], ["process.exec"], "acts without files")
+        figure(f"{sum(len(storm.results) for storm in storms)} executions during 20 reloads")
 
 
 if __name__ == "__main__":

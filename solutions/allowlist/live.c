@@ -11,9 +11,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define BEFORE_NS UINT64_C(1000000000)
+
 struct live {
 	struct ringfort_client *client;
 	struct policy *policy;
+	struct policy *before; /* read no files, and there may be requests without them; or NULL */
+	uint64_t before_ends_ns;
 	struct recent *recent;
 	/* An answer that did not fit the mailbox. */
 	struct {
@@ -44,6 +48,7 @@ struct live *live_free(struct live *live)
 	if (!live)
 		return NULL;
 	policy_free(live->policy);
+	policy_free(live->before);
 	recent_free(live->recent);
 	free(live);
 	return NULL;
@@ -54,10 +59,32 @@ void live_freep(struct live **live)
 	live_free(*live);
 }
 
+/* Where the mailbox is full it is asked for again, before the next answers. */
+static void choose_files(struct live *live)
+{
+	ringfort_client_without_files(live->client, policy_reads_files(live->policy) ? 0 : 1u << RINGFORT_ACT_EXEC);
+}
+
 void live_use(struct live *live, struct policy **policy)
 {
+	if (!policy_reads_files(*policy)) {
+		live->before = policy_free(live->before);
+	} else if (live->policy && !policy_reads_files(live->policy)) {
+		policy_free(live->before);
+		live->before = take_ptr(live->policy);
+		live->before_ends_ns = monotonic_ns() + BEFORE_NS;
+	}
 	policy_free(live->policy);
 	live->policy = take_ptr(*policy);
+	choose_files(live);
+}
+
+/* A policy that reads files is none for a request that was made when nobody wanted them. */
+static const struct policy *policy_for(struct live *live, const struct ringfort_request *request)
+{
+	if (live->before && (request->fd >= 0 || monotonic_ns() > live->before_ends_ns))
+		live->before = policy_free(live->before);
+	return live->before ? live->before : live->policy;
 }
 
 struct policy *live_policy(const struct live *live)
@@ -130,7 +157,7 @@ static int answer_one(struct live *live, const struct ringfort_request *request)
 		.nameless = path_is_nameless(request->path, request->links),
 		.foreign_ns = request->flags & RINGFORT_REQUEST_FOREIGN_NS,
 	};
-	struct judgement judgement = judge(live->policy, &subject);
+	struct judgement judgement = judge(policy_for(live, request), &subject);
 
 	live->counts.n_asked++;
 	live->counts.n_denied += judgement.deny;
@@ -149,6 +176,7 @@ int live_answer(struct live *live)
 	const struct ringfort_request *request;
 	int r = live->pending.waits ? send(live) : 0;
 
+	choose_files(live);
 	while (!r) {
 		r = ringfort_client_next_request(live->client, &request);
 		if (r <= 0)

@@ -236,6 +236,11 @@ size_t policy_count(const struct policy *policy)
 	return policy->n_rules;
 }
 
+bool policy_reads_files(const struct policy *policy)
+{
+	return policy->n_digests > 0;
+}
+
 size_t policy_refused(const struct policy *policy)
 {
 	return policy->n_refused;

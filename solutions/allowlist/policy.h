@@ -90,6 +90,9 @@ size_t policy_count(const struct policy *policy);
 size_t policy_refused(const struct policy *policy);
 bool policy_is_lockdown(const struct policy *policy);
 
+/** policy_reads_files() - a rule goes by what a file holds; else it need not be handed over */
+bool policy_reads_files(const struct policy *policy);
+
 /** policy_monitor() - deny nothing by default, whatever the files say */
 void policy_monitor(struct policy *policy);
 

@@ -20,7 +20,16 @@ struct ringfort_client {
 	size_t n_events, n_read;
 	int report_answers;
 	char findings[2048]; /* "rule level title|field=value|...\n" */
+	uint32_t without_files;
+	int without_answers;
 };
+
+int ringfort_client_without_files(struct ringfort_client *client, uint32_t acts)
+{
+	if (!client->without_answers)
+		client->without_files = acts;
+	return client->without_answers;
+}
 
 int ringfort_client_next_request(struct ringfort_client *client, const struct ringfort_request **ret_request)
 {
@@ -181,6 +190,64 @@ static void an_answer_is_remembered_only_where_it_must_stay_true(void **state)
 	set_up(&setup, "rules:\n  - {id: a, action: allow, owner: root}\n  - {id: b, action: deny, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad}\n");
 	ask(&setup, "/opt/x")->fd = -1;
 	assert_string_equal(answers(&setup), "1:allow ");
+	take_down(&setup);
+}
+
+#define EXEC (1u << RINGFORT_ACT_EXEC)
+#define BY_NAME "rules:\n  - {id: a, action: deny, path: /opt/old}\n"
+#define BY_CONTENT "rules:\n  - {id: b, action: deny, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad}\n"
+
+static void use(struct setup *setup, const char *text)
+{
+	struct policy *policy = load_good(text);
+
+	live_use(setup->live, &policy);
+}
+
+static void files_are_wanted_where_the_policy_reads_them_and_what_came_without_is_decided_as_before(void **state)
+{
+	struct setup setup;
+
+	set_up(&setup, BY_NAME);
+	assert_int_equal(setup.client.without_files, EXEC);
+	use(&setup, BY_CONTENT);
+	assert_int_equal(setup.client.without_files, 0);
+	/* Asked when nobody wanted files, and then not any more. */
+	ask(&setup, "/opt/old")->fd = -1;
+	ask(&setup, "/opt/old");
+	ask(&setup, "/opt/old")->fd = -1;
+	assert_string_equal(answers(&setup), "1:deny 2:deny 3:allow ");
+	use(&setup, BY_NAME);
+	ask(&setup, "/opt/x");
+	assert_int_equal(setup.client.without_files, EXEC);
+	assert_string_equal(answers(&setup), "4:allow ");
+	take_down(&setup);
+}
+
+static void without_files_a_policy_that_reads_them_holds_after_a_second_all_the_same(void **state)
+{
+	struct setup setup;
+
+	set_up(&setup, BY_NAME);
+	use(&setup, BY_CONTENT);
+	usleep(1010000);
+	ask(&setup, "/opt/old")->fd = -1;
+	assert_string_equal(answers(&setup), "1:allow ");
+	take_down(&setup);
+}
+
+static void where_the_mailbox_is_full_files_are_asked_for_again(void **state)
+{
+	struct setup setup;
+
+	set_up(&setup, BY_NAME);
+	setup.client.without_answers = -EAGAIN;
+	use(&setup, BY_CONTENT);
+	assert_string_equal(answers(&setup), "");
+	assert_int_equal(setup.client.without_files, EXEC);
+	setup.client.without_answers = 0;
+	assert_string_equal(answers(&setup), "");
+	assert_int_equal(setup.client.without_files, 0);
 	take_down(&setup);
 }
 
@@ -427,6 +494,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_answered_by_the_policy),
 		cmocka_unit_test(an_answer_is_remembered_only_where_it_must_stay_true),
+		cmocka_unit_test(files_are_wanted_where_the_policy_reads_them_and_what_came_without_is_decided_as_before),
+		cmocka_unit_test(without_files_a_policy_that_reads_them_holds_after_a_second_all_the_same),
+		cmocka_unit_test(where_the_mailbox_is_full_files_are_asked_for_again),
 		cmocka_unit_test(no_request_is_taken_before_the_last_is_answered),
 		cmocka_unit_test(without_a_grant_there_is_nothing_to_answer_and_an_end_is_told),
 		cmocka_unit_test(a_name_that_looks_deleted_escapes_no_rule),
