@@ -149,6 +149,7 @@ def restarts():
     # A SIGSTOP would be healed by ourselves: see test_tamper.py.
     here.run(f"cd /sys/fs/cgroup && mkdir still && echo 1 >still/cgroup.freeze && echo {old} >still/cgroup.procs")
     wait_until(lambda: main_pid(here) not in (0, old), 30, "the one after the watchdog")
+    here.run("rmdir /sys/fs/cgroup/still")
     wait_healthy(here)
     here.run("rm -r /run/systemd/system/ringfortd.service.d && systemctl daemon-reload && systemctl restart ringfortd")
 

@@ -101,8 +101,10 @@ int ringfort_client_authorize(struct ringfort_client *client, uint32_t acts);
  * @acts: mask, 1u << enum ringfort_act; replaces the last choice; 0, as at the start: with each file
  *
  * For who decides by what the request tells: name, owner, mode, size.  To hand a file over costs both sides some
- * microseconds each time; and who is not given it cannot leak it.  It holds for requests that are made from then
- * on.  What was remembered of this solution's answers is forgotten.  Since 0.4.
+ * microseconds each time; and who is not given it cannot leak it.  It holds for requests that are made once the
+ * gate has heard of it: those that were made before have their file, or have none although it is wanted now.  Where
+ * the choice is another one, what was remembered of this solution's answers is forgotten.  Before
+ * ringfort_client_authorize(), and without any grant, it is only noted.  Since 0.4.
  *
  * Return: 0; -EAGAIN the mailbox is full, nothing is changed.
  */

@@ -79,13 +79,6 @@ void live_use(struct live *live, struct policy **policy)
 	choose_files(live);
 }
 
-/* A policy that reads files is none for a request that was made when nobody wanted them. */
-static const struct policy *policy_for(struct live *live, const struct ringfort_request *request)
-{
-	if (live->before && (request->fd >= 0 || monotonic_ns() > live->before_ends_ns))
-		live->before = policy_free(live->before);
-	return live->before ? live->before : live->policy;
-}
 
 struct policy *live_policy(const struct live *live)
 {
@@ -146,6 +139,16 @@ static int send(struct live *live)
 	return r;
 }
 
+/* Where the file would have decided, and was asked about when nobody wanted it, the policy before does. */
+static struct judgement decide(struct live *live, const struct subject *subject)
+{
+	struct judgement judgement = judge(live->policy, subject);
+
+	if (live->before && (subject->fd >= 0 || monotonic_ns() > live->before_ends_ns))
+		live->before = policy_free(live->before);
+	return live->before && judgement.hashing == HASHING_NO_FILE ? judge(live->before, subject) : judgement;
+}
+
 static int answer_one(struct live *live, const struct ringfort_request *request)
 {
 	struct subject subject = {
@@ -157,7 +160,7 @@ static int answer_one(struct live *live, const struct ringfort_request *request)
 		.nameless = path_is_nameless(request->path, request->links),
 		.foreign_ns = request->flags & RINGFORT_REQUEST_FOREIGN_NS,
 	};
-	struct judgement judgement = judge(policy_for(live, request), &subject);
+	struct judgement judgement = decide(live, &subject);
 
 	live->counts.n_asked++;
 	live->counts.n_denied += judgement.deny;

@@ -23,8 +23,8 @@ void live_freep(struct live **live);
 /**
  * live_use() - the policy from now on; it is taken over, and the one before is released
  *
- * Files are asked for where the policy reads them.  What was asked before those come is decided by the policy
- * before, for a second at most.
+ * Files are asked for where the policy reads them.  What was asked before those come, and cannot be decided without,
+ * is decided by the policy before, for a second at most.
  */
 void live_use(struct live *live, struct policy **policy);
 struct policy *live_policy(const struct live *live);

@@ -195,7 +195,7 @@ static void an_answer_is_remembered_only_where_it_must_stay_true(void **state)
 
 #define EXEC (1u << RINGFORT_ACT_EXEC)
 #define BY_NAME "rules:\n  - {id: a, action: deny, path: /opt/old}\n"
-#define BY_CONTENT "rules:\n  - {id: b, action: deny, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad}\n"
+#define BY_CONTENT "rules:\n  - {id: c, action: deny, path: /opt/new}\n  - {id: b, action: deny, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad}\n"
 
 static void use(struct setup *setup, const char *text)
 {
@@ -213,14 +213,15 @@ static void files_are_wanted_where_the_policy_reads_them_and_what_came_without_i
 	use(&setup, BY_CONTENT);
 	assert_int_equal(setup.client.without_files, 0);
 	/* Asked when nobody wanted files, and then not any more. */
+	ask(&setup, "/opt/new")->fd = -1;
 	ask(&setup, "/opt/old")->fd = -1;
 	ask(&setup, "/opt/old");
 	ask(&setup, "/opt/old")->fd = -1;
-	assert_string_equal(answers(&setup), "1:deny 2:deny 3:allow ");
+	assert_string_equal(answers(&setup), "1:deny 2:deny 3:deny 4:allow ");
 	use(&setup, BY_NAME);
 	ask(&setup, "/opt/x");
 	assert_int_equal(setup.client.without_files, EXEC);
-	assert_string_equal(answers(&setup), "4:allow ");
+	assert_string_equal(answers(&setup), "5:allow ");
 	take_down(&setup);
 }
 

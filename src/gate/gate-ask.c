@@ -194,17 +194,17 @@ static void ask_behind(struct gate *gate, const struct fan_event *event, const s
 
 /* ---- events ------------------------------------------------------------------------------------- */
 
-/* Who has gone, or is outside of our namespace of processes, is waited for by the kernel alone. */
+/* Number 0 is somebody outside of our namespace of processes: nothing could be told of him. */
 bool gate_is_ours(const struct gate *gate, uint32_t pid)
 {
 	pid_t session = pid ? getsid((pid_t)pid) : 0;
 
-	if (pid == 0 || (session == 0 && kernel_helper_is((pid_t)pid)))
+	if (pid == 0)
 		return true;
 	for (uint32_t i = 0; i < gate->n_own; i++)
 		if (gate->own[i] == pid || gate->own[i] == (uint32_t)session)
 			return true;
-	return false;
+	return session == 0 && kernel_helper_is((pid_t)pid);
 }
 
 /* The same file, with nobody who could be changing it: as before.  Return: whether it was answered */

@@ -175,7 +175,7 @@ void gate_bury_held(struct gate *gate);
 /** gate_read_events() - the kernel's questions.  0 or more, or a negative errno: it cannot go on */
 int gate_read_events(struct gate *gate, int group, uint32_t scope);
 
-/** gate_is_ours() - one of ours, a child of ours, or a helper that the kernel itself started */
+/** gate_is_ours() - one of ours, a child of ours, what the kernel itself started, or somebody outside */
 bool gate_is_ours(const struct gate *gate, uint32_t pid);
 
 /* ---- gate-canary.c ----------------------------------------------------------------------------- */

@@ -18,13 +18,14 @@ struct ancestor {
 	bool kernel_thread;
 };
 
+/* Of its first thread alone: for a whole process the kernel sums over all of them. */
 static bool look(pid_t pid, struct ancestor *ret)
 {
-	char path[32], text[512];
+	char path[48], text[512];
 	const char *at;
 	uint32_t flags;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, pid);
 	if (fs_read_at(AT_FDCWD, path, text, sizeof(text)) < 0)
 		return false;
 	/* Its name may have anything in it.  Behind it: state, parent, group, session, terminal, its group, flags. */
@@ -35,30 +36,41 @@ static bool look(pid_t pid, struct ancestor *ret)
 	return true;
 }
 
-/* Return: 1 it comes from a kernel thread, 0 it does not, -1 an ancestor has gone while we looked. */
-static int walk(pid_t pid)
+/* In a container there are none, and what the kernel starts is outside; nor where /proc hides the processes of others. */
+static bool sees_kernel_threads(void)
+{
+	struct ancestor second;
+
+	return look(2, &second) && second.kernel_thread;
+}
+
+enum walk {
+	WALK_ENDED,  /* at process 1, or too far up */
+	WALK_KERNEL, /* at a kernel thread */
+	WALK_LOST,   /* at an ancestor that has gone while we looked */
+};
+
+static enum walk walk(pid_t pid)
 {
 	struct ancestor ancestor;
 
 	for (int i = 0; i < MOST_ANCESTORS && pid > 1; i++, pid = ancestor.parent) {
 		if (!look(pid, &ancestor))
-			return -1;
+			return WALK_LOST;
 		if (ancestor.kernel_thread)
-			return 1;
+			return WALK_KERNEL;
 	}
-	return 0;
+	return WALK_ENDED;
 }
 
 bool kernel_helper_is(pid_t pid)
 {
-	struct ancestor ancestor;
-	int r = -1;
+	enum walk end = WALK_LOST;
 
-	/* Who loses an ancestor is handed to another: the second walk finds that one. */
-	for (int i = 0; i < MOST_WALKS && r < 0; i++) {
-		if (!look(pid, &ancestor))
-			return true;
-		r = walk(pid);
-	}
-	return r > 0;
+	if (!sees_kernel_threads())
+		return false;
+	/* Who loses an ancestor is handed to another: the next walk finds that one. */
+	for (int i = 0; i < MOST_WALKS && end == WALK_LOST; i++)
+		end = walk(pid);
+	return end == WALK_KERNEL;
 }

@@ -17,7 +17,8 @@
 /**
  * kernel_helper_is() - of a process in no session: it comes from a kernel thread, whatever is in between
  *
- * Reads /proc, a line for each ancestor.  True as well where that cannot be told: it has gone, or is not in our /proc.
+ * Reads /proc, a line for each ancestor.  False where that cannot be told, also of who has gone: what the kernel
+ * starts is then asked about as anything else, and nobody waits for longer than the deadline.
  */
 bool kernel_helper_is(pid_t pid);
 

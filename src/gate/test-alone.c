@@ -29,7 +29,7 @@ bool alone_begin(char *folder)
 {
 	pid_t pid;
 
-	if (!mkdtemp(folder) || unshare(CLONE_NEWNS | CLONE_NEWPID) < 0)
+	if (unshare(CLONE_NEWNS | CLONE_NEWPID) < 0 || !mkdtemp(folder))
 		return false;
 	/* Process 1 hears no signal that it does not handle, abort() and alarm() among them: the test is its child. */
 	for (int i = 0; i < 2; i++) {

@@ -87,27 +87,33 @@ static void process_one_and_its_descendants_are_not(void)
 
 static void a_name_with_parentheses_changes_nothing(void)
 {
+	char path[32], name[32] = "";
 	pid_t pid = fork();
-	char name[16];
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		prctl(PR_SET_NAME, ") S 2 0 0 0 0 2");
+		/* As if it were a child of kthreadd. */
+		prctl(PR_SET_NAME, ") S 2 0 0 0 0 0");
 		pause();
 		_exit(0);
 	}
-	do
-		usleep(100);
-	while (prctl(PR_GET_NAME, name) < 0 || kernel_helper_is(pid));
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	while (strcmp(name, ") S 2 0 0 0 0 0\n")) {
+		FILE *file = fopen(path, "re");
+
+		assert(file && fgets(name, sizeof(name), file));
+		fclose(file);
+	}
+	assert(!kernel_helper_is(pid));
 	end(pid);
 }
 
-static void who_has_gone_is_waited_for_by_nobody(void)
+static void of_who_has_gone_nothing_can_be_told(void)
 {
 	pid_t pid = sleeper();
 
 	end(pid);
-	assert(kernel_helper_is(pid));
+	assert(!kernel_helper_is(pid));
 }
 
 /* As process 1 of a namespace: it and its children are in no session that is known here. */
@@ -149,7 +155,7 @@ int main(void)
 	a_kernel_thread_and_what_would_be_its_child_are_the_kernels();
 	process_one_and_its_descendants_are_not();
 	a_name_with_parentheses_changes_nothing();
-	who_has_gone_is_waited_for_by_nobody();
+	of_who_has_gone_nothing_can_be_told();
 	in_a_container_who_is_in_no_session_is_not_the_kernels();
 	return 0;
 }

@@ -56,7 +56,9 @@ struct ask_request {
 	uint32_t pid;
 	uint32_t flags; /* RINGFORT_REQUEST_*, ASK_REQUEST_HAS_FILE */
 	uint32_t mode, uid, gid, links;
+	uint32_t reserved; /* no padding: that would be bytes of the gate's stack */
 };
+_Static_assert(sizeof(struct ask_request) == 6 * sizeof(uint64_t) + 8 * sizeof(uint32_t), "no padding");
 
 struct ask_answer {
 	uint64_t id;

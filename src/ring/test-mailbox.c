@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct fixture {
@@ -231,12 +232,14 @@ static void a_finding_survives_the_way_and_no_shorter_one_does(void)
 /* ---- who looks behind what he wrote ------------------------------------------------------------- */
 
 #define ROUNDS 200000u
+#define SECONDS 2 /* if it takes so long: one processor, or others who want it */
 #define TURNS 2000 /* until we think that the other one has no processor */
 
 /* Both begin a round at once: each says which one he is in, and waits for the other. */
 struct meeting {
 	struct fixture f;
 	_Atomic uint32_t reader, writer;
+	_Atomic bool ended; /* by the reader, before a meeting */
 	uint64_t seen[ROUNDS]; /* by the writer, of each round; filled before its end */
 };
 
@@ -254,6 +257,8 @@ static void *put_and_look(void *userdata)
 
 	for (uint32_t i = 0; i < ROUNDS; i++) {
 		meet(&meeting->writer, &meeting->reader, 2 * i + 1);
+		if (atomic_load(&meeting->ended))
+			break;
 		assert(mailbox_put(meeting->f.writer, 1, "", 1, NULL, 0) == 0);
 		meeting->seen[i] = mailbox_wanted(meeting->f.writer);
 		meet(&meeting->writer, &meeting->reader, 2 * i + 2);
@@ -264,6 +269,7 @@ static void *put_and_look(void *userdata)
 static void either_the_writer_sees_what_is_wanted_or_the_reader_the_message(void)
 {
 	struct meeting *meeting = calloc(1, sizeof(*meeting));
+	const time_t end = time(NULL) + SECONDS;
 	struct mailbox_message message;
 	pthread_t thread;
 
@@ -273,7 +279,11 @@ static void either_the_writer_sees_what_is_wanted_or_the_reader_the_message(void
 	for (uint32_t i = 0; i < ROUNDS; i++) {
 		bool taken;
 
+		if (time(NULL) > end)
+			atomic_store(&meeting->ended, true);
 		meet(&meeting->reader, &meeting->writer, 2 * i + 1);
+		if (atomic_load(&meeting->ended))
+			break;
 		mailbox_want(meeting->f.reader, i + 1);
 		taken = mailbox_take(meeting->f.reader, &message) == 1;
 		meet(&meeting->reader, &meeting->writer, 2 * i + 2);
