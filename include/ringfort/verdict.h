@@ -104,7 +104,7 @@ int ringfort_client_authorize(struct ringfort_client *client, uint32_t acts);
  * microseconds each time; and who is not given it cannot leak it.  It holds for requests that are made once the
  * gate has heard of it: those that were made before have their file, or have none although it is wanted now.  Where
  * the choice is another one, what was remembered of this solution's answers is forgotten.  Before
- * ringfort_client_authorize(), and without any grant, it is only noted.  Since 0.4.
+ * ringfort_client_authorize() it is only noted; where nothing is granted it does nothing.  Since 0.4.
  *
  * Return: 0; -EAGAIN the mailbox is full, nothing is changed.
  */

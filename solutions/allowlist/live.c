@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define BEFORE_NS UINT64_C(1000000000)
+#define BEFORE_NS UINT64_C(1000000000) /* the gate has heard by then which files we want */
 
 struct live {
 	struct ringfort_client *client;
@@ -78,7 +78,6 @@ void live_use(struct live *live, struct policy **policy)
 	live->policy = take_ptr(*policy);
 	choose_files(live);
 }
-
 
 struct policy *live_policy(const struct live *live)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gate ask - the kernel's questions: who is asked, or why nobody is. */
 #include "gate/gate-internal.h"
-#include "gate/kernel-helper.h"
 
 #include "gate/cache.h"
 #include "gate/fan.h"
+#include "gate/kernel-helper.h"
 #include "gate/mounts.h"
 #include "gate/room.h"
 

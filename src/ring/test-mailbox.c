@@ -240,7 +240,7 @@ struct meeting {
 	struct fixture f;
 	_Atomic uint32_t reader, writer;
 	_Atomic bool ended; /* by the reader, before a meeting */
-	uint64_t seen[ROUNDS]; /* by the writer, of each round; filled before its end */
+	uint64_t seen; /* by the writer, in this round */
 };
 
 static void meet(_Atomic uint32_t *ours, _Atomic uint32_t *theirs, uint32_t round)
@@ -260,7 +260,7 @@ static void *put_and_look(void *userdata)
 		if (atomic_load(&meeting->ended))
 			break;
 		assert(mailbox_put(meeting->f.writer, 1, "", 1, NULL, 0) == 0);
-		meeting->seen[i] = mailbox_wanted(meeting->f.writer);
+		meeting->seen = mailbox_wanted(meeting->f.writer);
 		meet(&meeting->writer, &meeting->reader, 2 * i + 2);
 	}
 	return NULL;
@@ -268,31 +268,29 @@ static void *put_and_look(void *userdata)
 
 static void either_the_writer_sees_what_is_wanted_or_the_reader_the_message(void)
 {
-	struct meeting *meeting = calloc(1, sizeof(*meeting));
+	struct meeting meeting = { 0 };
 	const time_t end = time(NULL) + SECONDS;
 	struct mailbox_message message;
 	pthread_t thread;
 
-	assert(meeting);
-	setup(&meeting->f);
-	assert(pthread_create(&thread, NULL, put_and_look, meeting) == 0);
+	setup(&meeting.f);
+	assert(pthread_create(&thread, NULL, put_and_look, &meeting) == 0);
 	for (uint32_t i = 0; i < ROUNDS; i++) {
 		bool taken;
 
 		if (time(NULL) > end)
-			atomic_store(&meeting->ended, true);
-		meet(&meeting->reader, &meeting->writer, 2 * i + 1);
-		if (atomic_load(&meeting->ended))
+			atomic_store(&meeting.ended, true);
+		meet(&meeting.reader, &meeting.writer, 2 * i + 1);
+		if (atomic_load(&meeting.ended))
 			break;
-		mailbox_want(meeting->f.reader, i + 1);
-		taken = mailbox_take(meeting->f.reader, &message) == 1;
-		meet(&meeting->reader, &meeting->writer, 2 * i + 2);
-		assert(taken || meeting->seen[i] == i + 1);
-		assert(taken || mailbox_take(meeting->f.reader, &message) == 1);
+		mailbox_want(meeting.f.reader, i + 1);
+		taken = mailbox_take(meeting.f.reader, &message) == 1;
+		meet(&meeting.reader, &meeting.writer, 2 * i + 2);
+		assert(taken || meeting.seen == i + 1);
+		assert(taken || mailbox_take(meeting.f.reader, &message) == 1);
 	}
 	assert(pthread_join(thread, NULL) == 0);
-	teardown(&meeting->f);
-	free(meeting);
+	teardown(&meeting.f);
 }
 
 int main(void)
