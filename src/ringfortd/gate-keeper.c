@@ -70,7 +70,7 @@ static void tell(struct gate_keeper *keeper, const struct message *message, cons
 	}
 }
 
-/* ---- what a new gate is told -------------------------------------------------------------------- */
+/* ---- beside the gate ------------------------------------------------------------------------------ */
 
 int gate_keeper_spawn(struct gate_keeper *keeper, int (*run)(const struct supervisor *supervisor, int fd), pid_t *ret_pid)
 {
@@ -89,6 +89,8 @@ int gate_keeper_spawn(struct gate_keeper *keeper, int (*run)(const struct superv
 	*ret_pid = pid;
 	return ends[0];
 }
+
+/* ---- what a new gate is told -------------------------------------------------------------------- */
 
 void gate_keeper_own(struct gate_keeper *keeper, pid_t pid, bool alive)
 {
